@@ -1,0 +1,22 @@
+//! gehoord recognises public complaints that the company already knows, and tells the people who can solve them.
+//!
+//! ```text
+//! source → mention → assess → recognise → match → decide → escalate / alert → follow-up → report
+//! ```
+//!
+//! The modules below stand in the order of that line. Start with [`pipeline`], which holds it as one function;
+//! `docs/ARCHITECTURE.md` is the map.
+
+pub mod clock;
+pub mod failure;
+pub mod ids;
+pub mod retry;
+pub mod text;
+
+pub mod mention;
+pub mod register;
+pub mod assess;
+pub mod recognise;
+pub mod matching;
+
+pub mod store;
