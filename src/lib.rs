@@ -12,6 +12,7 @@ pub mod failure;
 pub mod ids;
 pub mod retry;
 pub mod text;
+pub mod config;
 
 pub mod mention;
 pub mod register;
@@ -19,4 +20,11 @@ pub mod assess;
 pub mod recognise;
 pub mod matching;
 
+pub mod source;
 pub mod store;
+
+/// Chooses the TLS provider of this process. Safe to call more than once.
+pub fn install_tls() {
+    // The second call finds one installed already, which is what we want.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

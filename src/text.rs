@@ -95,7 +95,9 @@ pub fn from_html(html: &str) -> String {
     if !html.contains(['<', '&']) {
         return html.to_owned();
     }
-    let config = html2text::config::plain_no_decorate().no_link_wrapping().allow_width_overflow();
+    let config = html2text::config::with_decorator(html2text::render::TrivialDecorator::new())
+        .no_link_wrapping()
+        .allow_width_overflow();
     match config.string_from_read(html.as_bytes(), 10_000) {
         Ok(text) => text.trim().to_owned(),
         // Nesting beyond the parser's limit: the words still count, so tags are dropped by hand.
