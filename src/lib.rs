@@ -21,6 +21,7 @@ pub mod recognise;
 pub mod matching;
 
 pub mod source;
+pub mod escalate;
 pub mod store;
 
 /// Chooses the TLS provider of this process. Safe to call more than once.

@@ -375,7 +375,7 @@ async fn read_body(answer: reqwest::Response, origin: &str) -> Result<Vec<u8>, F
 /// A body while it arrives. Decompression is ours, so that a bomb is cut while it unfolds instead of afterwards.
 enum Unfolding {
     Plain(Vec<u8>),
-    Gzip(flate2::write::GzDecoder<Capped>),
+    Gzip(Box<flate2::write::GzDecoder<Capped>>),
 }
 
 enum UnfoldError {
@@ -387,7 +387,9 @@ impl Unfolding {
     fn for_encoding(encoding: &str, origin: &str) -> Result<Unfolding, Failure> {
         match encoding.trim().to_ascii_lowercase().as_str() {
             "" | "identity" => Ok(Unfolding::Plain(Vec::new())),
-            "gzip" | "x-gzip" => Ok(Unfolding::Gzip(flate2::write::GzDecoder::new(Capped::default()))),
+            "gzip" | "x-gzip" => {
+                Ok(Unfolding::Gzip(Box::new(flate2::write::GzDecoder::new(Capped::default()))))
+            }
             _ => Err(Failure::malformed(format!("{origin} used a content encoding that was not asked for"))),
         }
     }
