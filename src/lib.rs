@@ -9,20 +9,29 @@
 
 pub mod clock;
 pub mod failure;
+pub mod broken;
 pub mod ids;
 pub mod retry;
 pub mod text;
 pub mod config;
 
+pub mod pipeline;
+pub mod source;
 pub mod mention;
-pub mod register;
 pub mod assess;
 pub mod recognise;
 pub mod matching;
-
-pub mod source;
+pub mod exposure;
+pub mod decide;
+pub mod register;
+pub mod promises;
+pub mod dossier;
 pub mod escalate;
+pub mod alert;
+pub mod outbox;
+
 pub mod store;
+pub mod telemetry;
 
 /// Chooses the TLS provider of this process. Safe to call more than once.
 pub fn install_tls() {

@@ -1,3 +1,430 @@
-//! Configuration: one TOML file. `secret` keeps what must never be printed.
+//! Configuration: one TOML file, `GEHOORD_…` overrides, secrets in files.
+//!
+//! Everything that is wrong is reported at once, each with its path and what to do. Sections are structs next to the code
+//! they configure; this file reads them, checks what concerns more than one of them, and nothing else.
 
+pub mod read;
 pub mod secret;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use crate::alert::{self, ReceiverConfig};
+use crate::assess::{AssessSettings, Assessor, Brand, ReferenceFormat};
+use crate::decide::{Mode, Policy, Rule};
+use crate::escalate::{self, CrmConfig};
+use crate::source::{self, SourceConfig};
+use read::Reader;
+use secret::Secret;
+
+/// Everything an operator can choose.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whether decisions leave the house.
+    pub mode: Mode,
+    /// Where the state lives.
+    pub database: Database,
+    /// The page, health and metrics.
+    pub web: Web,
+    /// What the organisation wants.
+    pub policy: Policy,
+    /// Brands that are listened for.
+    pub brands: Vec<Brand>,
+    /// Formats of numbers to look for.
+    pub references: Vec<ReferenceFormat>,
+    /// Where mentions come from.
+    pub sources: Vec<SourceEntry>,
+    /// Where the register is read and raised.
+    pub crms: Vec<CrmEntry>,
+    /// Who can be told.
+    pub receivers: Vec<ReceiverConfig>,
+}
+
+/// Where the state lives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite://FILE` for one process, `postgres://USER:PASSWORD@HOST/NAME` for several replicas.
+    pub url: String,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Database { url: "sqlite://gehoord.db".to_owned() }
+    }
+}
+
+/// The page, health and metrics.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Web {
+    /// Address and port to listen on. Anything but loopback needs a token.
+    pub listen: String,
+    /// The token that opens the page from elsewhere.
+    pub token: Option<Secret>,
+    /// The address under which people reach the page; links in alerts start with it.
+    pub public_url: Option<String>,
+    /// The language of the page: nl or en.
+    pub language: Language,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Web { listen: "127.0.0.1:8470".to_owned(), token: None, public_url: None, language: Language::Dutch }
+    }
+}
+
+impl Web {
+    /// The start of links to the page.
+    pub fn base_url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+}
+
+/// A language that pages and alerts speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Language {
+    /// Dutch.
+    #[default]
+    #[serde(rename = "nl")]
+    Dutch,
+    /// English.
+    #[serde(rename = "en")]
+    English,
+}
+
+impl Language {
+    /// It is Dutch.
+    pub fn is_dutch(self) -> bool {
+        self == Language::Dutch
+    }
+}
+
+/// A source with what all sources have in common.
+#[derive(Clone, Debug)]
+pub struct SourceEntry {
+    /// Its settings that every kind has.
+    pub common: SourceCommon,
+    /// Its settings of its kind.
+    pub kind: SourceConfig,
+}
+
+/// Settings that every source has, whatever its kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SourceCommon {
+    /// Its name: in the database, in logs, on the page.
+    pub name: String,
+    /// Seconds between two polls.
+    pub interval_secs: u64,
+    /// The brand that everything here is about, for review pages and accounts of our own.
+    pub brand: Option<String>,
+    /// What the register calls this network in handles; the kind's name when left out.
+    pub network: Option<String>,
+    /// Handles and author ids of our own accounts: their words are own voice.
+    pub own_accounts: Vec<String>,
+    /// Why we may read this (GDPR article 6), such as "legitimate interest".
+    pub lawful_basis: String,
+    /// What we read it for, in a sentence.
+    pub purpose: String,
+    /// Days after which a mention without a case is removed.
+    pub retention_days: u32,
+    /// Calls allowed per day; none by default.
+    pub calls_per_day: Option<i64>,
+    /// Calls allowed per calendar year; none by default.
+    pub calls_per_year: Option<i64>,
+}
+
+impl Default for SourceCommon {
+    fn default() -> Self {
+        SourceCommon {
+            name: String::new(),
+            interval_secs: 60,
+            brand: None,
+            network: None,
+            own_accounts: Vec::new(),
+            lawful_basis: String::new(),
+            purpose: String::new(),
+            retention_days: 180,
+            calls_per_day: None,
+            calls_per_year: None,
+        }
+    }
+}
+
+/// The names of [`SourceCommon`]'s keys, which are taken out of a `[[source]]` before its kind reads the rest.
+const SOURCE_COMMON_KEYS: [&str; 10] = [
+    "name",
+    "interval_secs",
+    "brand",
+    "network",
+    "own_accounts",
+    "lawful_basis",
+    "purpose",
+    "retention_days",
+    "calls_per_day",
+    "calls_per_year",
+];
+
+/// A CRM with what all CRMs have in common.
+#[derive(Clone, Debug)]
+pub struct CrmEntry {
+    /// Its name: the register's name in the database.
+    pub name: String,
+    /// Seconds between two reads once everything was read.
+    pub interval_secs: u64,
+    /// Its settings of its kind.
+    pub kind: CrmConfig,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CrmCommon {
+    name: String,
+    interval_secs: u64,
+}
+
+impl Default for CrmCommon {
+    fn default() -> Self {
+        CrmCommon { name: String::new(), interval_secs: 60 }
+    }
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(pub Vec<String>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "the configuration has {} error{}:",
+            self.0.len(),
+            if self.0.len() == 1 { "" } else { "s" }
+        )?;
+        for error in &self.0 {
+            writeln!(f, "  - {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+impl Config {
+    /// Reads and checks a file, with overrides from the environment.
+    ///
+    /// # Errors
+    /// All of them at once.
+    pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            ConfigErrors(vec![format!(
+                "{}: cannot be read ({error}); copy config/example.toml there, or name another file with --config",
+                path.display()
+            )])
+        })?;
+        Config::parse(&text, std::env::vars())
+    }
+
+    /// Reads and checks TOML text, with overrides such as `GEHOORD_DATABASE__URL`.
+    ///
+    /// # Errors
+    /// All of them at once.
+    pub fn parse(
+        text: &str,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigErrors> {
+        let mut table: Table =
+            toml::from_str(text).map_err(|error| ConfigErrors(vec![format!("not TOML: {error}")]))?;
+        read::apply_overrides(&mut table, environment);
+        let mut reader = Reader::new(table);
+        let config = Config::from_reader(&mut reader);
+        let mut errors = reader.finish();
+        errors.extend(config.check());
+        if errors.is_empty() { Ok(config) } else { Err(ConfigErrors(errors)) }
+    }
+
+    fn from_reader(reader: &mut Reader) -> Config {
+        let mut policy: Policy = reader.section("policy");
+        policy.rules = reader.list::<Rule>("rule");
+        Config {
+            mode: reader.value("mode"),
+            database: reader.section("database"),
+            web: reader.section("web"),
+            policy,
+            brands: reader.list("brand"),
+            references: reader.list("reference"),
+            sources: read_sources(reader),
+            crms: read_crms(reader),
+            receivers: alert::read_receivers(reader),
+        }
+    }
+
+    /// What is wrong across sections.
+    fn check(&self) -> Vec<String> {
+        let mut errors = Vec::new();
+        self.check_names(&mut errors);
+        self.check_sources(&mut errors);
+        self.check_rules(&mut errors);
+        for (place, crm) in self.crms.iter().enumerate() {
+            errors.extend(
+                crm.kind.validate().into_iter().map(|error| format!("crm[{place}] ({}).{error}", crm.name)),
+            );
+        }
+        for (place, receiver) in self.receivers.iter().enumerate() {
+            errors.extend(
+                receiver
+                    .validate()
+                    .into_iter()
+                    .map(|error| format!("receiver[{place}] ({}).{error}", receiver.name)),
+            );
+        }
+        if let Err(bad) = Assessor::new(self.assess_settings()) {
+            errors.extend(bad);
+        }
+        self.check_web(&mut errors);
+        errors
+    }
+
+    fn check_names(&self, errors: &mut Vec<String>) {
+        let sections: [(&str, Vec<&str>); 3] = [
+            ("source", self.sources.iter().map(|source| source.common.name.as_str()).collect()),
+            ("crm", self.crms.iter().map(|crm| crm.name.as_str()).collect()),
+            ("receiver", self.receivers.iter().map(|receiver| receiver.name.as_str()).collect()),
+        ];
+        for (section, names) in sections {
+            let mut seen = BTreeSet::new();
+            for (place, name) in names.iter().enumerate() {
+                let fit =
+                    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+                if !fit {
+                    errors.push(format!(
+                        "{section}[{place}].name: give it a name of letters, digits, - _ or ."
+                    ));
+                } else if !seen.insert(name) {
+                    errors.push(format!("{section}[{place}].name: {name:?} is used twice; names are unique"));
+                }
+            }
+        }
+    }
+
+    fn check_sources(&self, errors: &mut Vec<String>) {
+        for (place, source) in self.sources.iter().enumerate() {
+            let at = format!("source[{place}] ({})", source.common.name);
+            errors.extend(source.kind.validate().into_iter().map(|error| format!("{at}.{error}")));
+            if source.common.lawful_basis.trim().is_empty() {
+                errors.push(format!(
+                    "{at}.lawful_basis: say why you may read this, such as \"legitimate interest\""
+                ));
+            }
+            if source.common.purpose.trim().is_empty() {
+                errors
+                    .push(format!("{at}.purpose: say what you read it for, such as \"answering customers\""));
+            }
+            if source.common.retention_days == 0 {
+                errors.push(format!("{at}.retention_days: at least one day"));
+            }
+            if source.common.interval_secs == 0 {
+                errors.push(format!("{at}.interval_secs: at least one second"));
+            }
+            if let Some(brand) = &source.common.brand
+                && !self.brands.iter().any(|known| known.name == *brand)
+            {
+                errors.push(format!("{at}.brand: there is no [[brand]] with the name {brand:?}"));
+            }
+        }
+        if !self.sources.is_empty() && self.brands.is_empty() {
+            errors.push(
+                "brand: name at least one [[brand]], or nothing that is said can be about you".to_owned(),
+            );
+        }
+    }
+
+    fn check_rules(&self, errors: &mut Vec<String>) {
+        let receivers: BTreeSet<&str> =
+            self.receivers.iter().map(|receiver| receiver.name.as_str()).collect();
+        let may_resolve: BTreeSet<&str> = self
+            .receivers
+            .iter()
+            .filter(|receiver| receiver.may_resolve)
+            .map(|receiver| receiver.name.as_str())
+            .collect();
+        for (place, rule) in self.policy.rules.iter().enumerate() {
+            let at = format!("rule[{place}] ({})", rule.name);
+            if rule.notify.is_empty() {
+                errors.push(format!("{at}.notify: it tells nobody; name at least one receiver"));
+            }
+            for receiver in rule.notify.iter().filter(|receiver| !receivers.contains(receiver.as_str())) {
+                errors.push(format!("{at}.notify: there is no [[receiver]] with the name {receiver:?}"));
+            }
+            if !rule.notify.is_empty()
+                && !rule.notify.iter().any(|receiver| may_resolve.contains(receiver.as_str()))
+            {
+                errors.push(format!(
+                    "{at}.notify: it ends at people who cannot solve anything; name a receiver with may_resolve = true"
+                ));
+            }
+            for source in
+                rule.sources.iter().filter(|name| !self.sources.iter().any(|s| s.common.name == **name))
+            {
+                errors.push(format!("{at}.sources: there is no [[source]] with the name {source:?}"));
+            }
+            for brand in rule.brands.iter().filter(|name| !self.brands.iter().any(|b| b.name == **name)) {
+                errors.push(format!("{at}.brands: there is no [[brand]] with the name {brand:?}"));
+            }
+        }
+        if !self.sources.is_empty() && self.policy.rules.is_empty() {
+            errors.push(
+                "rule: there is no [[rule]], so nobody would ever be told; add one with notify".to_owned(),
+            );
+        }
+    }
+
+    fn check_web(&self, errors: &mut Vec<String>) {
+        match self.web.listen.parse::<std::net::SocketAddr>() {
+            Ok(address) if !address.ip().is_loopback() && self.web.token.is_none() => errors.push(
+                "web.listen: listening beyond this machine needs web.token, or everybody on the network reads your cases"
+                    .to_owned(),
+            ),
+            Ok(_) => {}
+            Err(_) => errors.push("web.listen: an address and port, such as \"127.0.0.1:8470\"".to_owned()),
+        }
+    }
+
+    /// What the assessor is made from.
+    pub fn assess_settings(&self) -> AssessSettings {
+        AssessSettings { brands: self.brands.clone(), references: self.references.clone() }
+    }
+}
+
+fn read_sources(reader: &mut Reader) -> Vec<SourceEntry> {
+    reader
+        .tables("source")
+        .into_iter()
+        .filter_map(|(path, mut table)| {
+            let common: SourceCommon = reader.take_keys(&path, &mut table, &SOURCE_COMMON_KEYS);
+            let kind = reader.take_kind(&path, &mut table, source::KINDS)?;
+            Some(SourceEntry { common, kind: SourceConfig::read(&kind, reader, &path, table)? })
+        })
+        .collect()
+}
+
+fn read_crms(reader: &mut Reader) -> Vec<CrmEntry> {
+    reader
+        .tables("crm")
+        .into_iter()
+        .filter_map(|(path, mut table)| {
+            let common: CrmCommon = reader.take_keys(&path, &mut table, &["name", "interval_secs"]);
+            let kind = reader.take_kind(&path, &mut table, escalate::KINDS)?;
+            let kind = CrmConfig::read(&kind, reader, &path, table)?;
+            Some(CrmEntry { name: common.name, interval_secs: common.interval_secs, kind })
+        })
+        .collect()
+}

@@ -2,8 +2,15 @@
 //!
 //! One CRM per file; this file holds the contract. `mirror` (in this folder) keeps our copy of the register fresh.
 
+pub mod log;
+pub mod mirror;
+pub mod notes;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::config::read::Reader;
 
 use crate::failure::Failure;
 use crate::register::{Priority, RegisterPage};
@@ -84,4 +91,70 @@ pub struct CrmReceipt {
 /// The text that marks a record or note as the work of the effect `key`, for a person to ignore and for us to find.
 pub fn marker(key: &str) -> String {
     format!("[gehoord:{key}]")
+}
+
+/// The kinds of CRMs, as they stand in `kind = "…"` of a `[[crm]]`.
+pub const KINDS: &[&str] = &["log"];
+
+/// The settings of a CRM, by kind.
+#[derive(Clone, Debug)]
+pub enum CrmConfig {
+    /// Writes what it would have done.
+    Log(log::Config),
+}
+
+/// A built CRM connector, by kind.
+#[derive(Debug)]
+pub enum AnyCrm {
+    /// Writes what it would have done.
+    Log(log::Log),
+}
+
+impl CrmConfig {
+    /// Reads the settings of one kind.
+    pub fn read(kind: &str, reader: &mut Reader, path: &str, table: Table) -> Option<CrmConfig> {
+        let table = Value::Table(table);
+        match kind {
+            "log" => reader.read(path, table).map(CrmConfig::Log),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with it, each as "key: what; what to do".
+    pub fn validate(&self) -> Vec<String> {
+        match self {
+            CrmConfig::Log(config) => config.validate(),
+        }
+    }
+}
+
+impl AnyCrm {
+    /// Builds a connector.
+    pub fn build(config: &CrmConfig, client: &crate::source::client::Client) -> AnyCrm {
+        let _ = client;
+        match config {
+            CrmConfig::Log(config) => AnyCrm::Log(log::build(config.clone())),
+        }
+    }
+
+    /// See [`Crm::read`].
+    pub async fn read(&self, cursor: &str, now: Timestamp) -> Result<RegisterPage, Failure> {
+        match self {
+            AnyCrm::Log(crm) => crm.read(cursor, now).await,
+        }
+    }
+
+    /// See [`Crm::write`].
+    pub async fn write(&self, action: &CrmAction, key: &str, again: bool) -> Result<CrmReceipt, Failure> {
+        match self {
+            AnyCrm::Log(crm) => crm.write(action, key, again).await,
+        }
+    }
+
+    /// See [`Crm::check`].
+    pub async fn check(&self) -> Result<String, Failure> {
+        match self {
+            AnyCrm::Log(crm) => crm.check().await,
+        }
+    }
 }

@@ -6,13 +6,17 @@
 
 pub mod client;
 pub mod json;
+pub mod poller;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use toml::{Table, Value};
 
+use crate::config::read::Reader;
 use crate::failure::Failure;
 use crate::mention::Mention;
+use client::Client;
 
 /// The most bytes of a broken item that are kept.
 const BROKEN_BYTES_MAX: usize = 256 * 1024;
@@ -68,5 +72,47 @@ impl Item {
     /// Something that could not be understood, cut to size.
     pub fn broken(raw: &[u8], reason: impl Into<String>) -> Item {
         Item::Broken { raw: raw[..raw.len().min(BROKEN_BYTES_MAX)].to_vec(), reason: reason.into() }
+    }
+}
+
+/// The kinds of sources, as they stand in `kind = "…"` of a `[[source]]`.
+pub const KINDS: &[&str] = &[];
+
+/// The settings of a source, by kind.
+#[derive(Clone, Debug)]
+pub enum SourceConfig {}
+
+/// A built source, by kind.
+#[derive(Debug)]
+pub enum AnySource {}
+
+impl SourceConfig {
+    /// Reads the settings of one kind.
+    pub fn read(kind: &str, reader: &mut Reader, path: &str, table: Table) -> Option<SourceConfig> {
+        let _ = (kind, reader, path, Value::Table(table));
+        None
+    }
+
+    /// What is wrong with it, each as "key: what; what to do".
+    pub fn validate(&self) -> Vec<String> {
+        match *self {}
+    }
+}
+
+impl AnySource {
+    /// Builds a source.
+    pub fn build(config: &SourceConfig, client: &Client) -> anyhow::Result<AnySource> {
+        let _ = client;
+        match *config {}
+    }
+
+    /// See [`Source::fetch`].
+    pub async fn fetch(&self, _cursor: &str, _now: Timestamp) -> Result<Page, Failure> {
+        match *self {}
+    }
+
+    /// See [`Source::check`].
+    pub async fn check(&self) -> Result<String, Failure> {
+        match *self {}
     }
 }

@@ -218,6 +218,27 @@ impl Store {
         Ok(())
     }
 
+    /// Writes down that items may have slipped away between two moments.
+    pub async fn note_missed(
+        &self,
+        source: &str,
+        from: Timestamp,
+        to: Timestamp,
+        reason: &str,
+    ) -> anyhow::Result<()> {
+        sqlx::query(
+            "INSERT INTO listening_gap (id, source, from_at, to_at, reason) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(ids::new_id(self.clock().now()))
+        .bind(source)
+        .bind(from.as_millisecond())
+        .bind(to.as_millisecond())
+        .bind(reason)
+        .execute(self.db.write())
+        .await?;
+        Ok(())
+    }
+
     /// Closes the open gap of a source, in the transaction that proves it is heard again.
     pub async fn close_gap(&self, tx: &mut Tx, source: &str, to: Timestamp) -> anyhow::Result<()> {
         sqlx::query("UPDATE listening_gap SET to_at = $1 WHERE source = $2 AND to_at IS NULL")

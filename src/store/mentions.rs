@@ -48,6 +48,18 @@ pub struct Stored {
     pub buried: usize,
 }
 
+impl Stored {
+    /// Adds another page's counts.
+    pub fn add(&mut self, other: &Stored) {
+        self.new += other.new;
+        self.edited += other.edited;
+        self.repeated += other.repeated;
+        self.quarantined += other.quarantined;
+        self.removed += other.removed;
+        self.buried += other.buried;
+    }
+}
+
 impl Store {
     /// Stores a page: mentions, revisions, removals and quarantine. The caller moves the cursor in the same transaction.
     pub async fn save_page(&self, tx: &mut Tx, source: &str, page: &IncomingPage) -> anyhow::Result<Stored> {

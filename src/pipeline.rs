@@ -1,0 +1,338 @@
+//! THE FLOW. Read this first.
+//!
+//! ```text
+//! source → mention → assess → recognise → match → decide → escalate / alert → follow-up → report
+//! ```
+//!
+//! `source/poller.rs` puts mentions into the store. [`Pipeline::process`] takes the waiting ones and carries them through
+//! the pure steps: it *gathers* what they need (store and index), *judges* (no clock, no store, no network), and *writes*
+//! the judgements with all they owe in one transaction. No transaction is open while it computes. `outbox.rs` delivers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::assess::{Assessment, Assessor, ReferenceKind};
+use crate::config::SourceCommon;
+use crate::decide::{CaseStep, Mode, OpenCase, Policy, RegisterHealth, Situation, decide};
+use crate::escalate::mirror::Mirror;
+use crate::ids;
+use crate::matching::{self, Facts, Index};
+use crate::mention::StoredMention;
+use crate::recognise::{self, Recognition};
+use crate::register::{ContactKey, StoredContact, StoredTicket};
+use crate::store::Store;
+use crate::store::judgements::{Basis, Judged, OpenCases, Written};
+use crate::telemetry::Metrics;
+
+/// Mentions that are decided in one transaction. One by one costs twenty times as much (docs/adr/0005).
+pub const BATCH: i64 = 100;
+
+/// Carries mentions from the store through the pure steps back into the store.
+#[derive(Debug)]
+pub struct Pipeline {
+    store: Store,
+    assessor: Assessor,
+    policy: Policy,
+    mode: Mode,
+    sources: HashMap<String, SourceCommon>,
+    mirror: Arc<Mirror>,
+    metrics: Arc<Metrics>,
+}
+
+/// Everything the pure steps need to know about a batch, read beforehand.
+#[derive(Debug, Default)]
+struct Gathered {
+    parents: HashMap<(String, String), StoredMention>,
+    contacts: HashMap<ContactKey, Vec<StoredContact>>,
+    by_number: HashMap<String, Vec<StoredTicket>>,
+    by_contact: HashMap<String, Vec<StoredTicket>>,
+    cases: OpenCases,
+    case_tickets: HashMap<String, StoredTicket>,
+}
+
+impl Pipeline {
+    /// A pipeline over a store and the mirror of the register.
+    pub fn new(
+        store: Store,
+        assessor: Assessor,
+        policy: Policy,
+        mode: Mode,
+        sources: HashMap<String, SourceCommon>,
+        mirror: Arc<Mirror>,
+        metrics: Arc<Metrics>,
+    ) -> Pipeline {
+        Pipeline { store, assessor, policy, mode, sources, mirror, metrics }
+    }
+
+    /// Processes one batch of waiting mentions. Returns how many were decided; 0 when nothing waits.
+    pub async fn process(&self) -> anyhow::Result<usize> {
+        let mentions = self.store.waiting_mentions(BATCH).await?;
+        if mentions.is_empty() {
+            return Ok(0);
+        }
+        self.process_halving(mentions).await
+    }
+
+    /// A batch that fails is halved until the mention that fails stands alone; that one is counted and parked.
+    async fn process_halving(&self, mentions: Vec<StoredMention>) -> anyhow::Result<usize> {
+        let mut todo = vec![mentions];
+        let mut decided = 0;
+        while let Some(mut batch) = todo.pop() {
+            match self.process_batch(&batch).await {
+                Ok(written) => decided += written.decisions,
+                Err(error) if batch.len() == 1 => {
+                    let id = &batch[0].id;
+                    tracing::error!(mention.id = %id, "Mention {id} could not be processed: {error:#}");
+                    self.store.note_trouble(id).await?;
+                }
+                Err(_) => {
+                    let second = batch.split_off(batch.len() / 2);
+                    todo.extend([second, batch]);
+                }
+            }
+        }
+        Ok(decided)
+    }
+
+    /// The flow of one batch: assess, gather, recognise, match, decide, write.
+    async fn process_batch(&self, mentions: &[StoredMention]) -> anyhow::Result<Written> {
+        let now = self.store.now().await?;
+        let parents = self.store.parents(mentions).await?;
+        let assessed: Vec<(&StoredMention, Assessment)> =
+            mentions.iter().map(|mention| (mention, self.assess(mention, &parents))).collect();
+        let register = self.mirror.health(&self.store, now).await?;
+        let mut gathered = self.gather(&assessed, parents).await?;
+        let (judged, register_seq) = self.judge_all(assessed, &mut gathered, register, now);
+        let basis = Basis { mode: self.mode, register_seq, register_age: age_of(register), now };
+        let mut tx = self.store.begin().await?;
+        let written = self.store.save_judged(&mut tx, &judged, &basis).await?;
+        tx.commit().await?;
+        self.metrics.decided(&judged, &written);
+        Ok(written)
+    }
+
+    fn assess(
+        &self,
+        mention: &StoredMention,
+        parents: &HashMap<(String, String), StoredMention>,
+    ) -> Assessment {
+        let directed = self.sources.get(&mention.source).and_then(|source| source.brand.as_deref());
+        let parent = parent_of(mention, parents).map(|parent| &parent.mention);
+        self.assessor.assess(&mention.mention, parent, directed)
+    }
+
+    fn judge_all(
+        &self,
+        assessed: Vec<(&StoredMention, Assessment)>,
+        gathered: &mut Gathered,
+        register: RegisterHealth,
+        now: Timestamp,
+    ) -> (Vec<Judged>, i64) {
+        let index = self.mirror.index();
+        let mut judged = Vec::with_capacity(assessed.len());
+        for (mention, assessment) in assessed {
+            let one = self.judge(mention, assessment, gathered, &index, register, now);
+            gathered.note_case(&one, now);
+            judged.push(one);
+        }
+        (judged, index.seq())
+    }
+
+    /// The pure middle: nothing in here reads a clock, a store or a network.
+    fn judge(
+        &self,
+        mention: &StoredMention,
+        assessment: Assessment,
+        gathered: &Gathered,
+        index: &Index,
+        register: RegisterHealth,
+        now: Timestamp,
+    ) -> Judged {
+        let recognition = self.recognise(mention, &assessment, gathered);
+        let open_case = gathered.cases.of(mention, parent_of(mention, &gathered.parents));
+        let by_reference = gathered.tickets_named_in(&assessment);
+        let own_tickets = gathered.tickets_of(&recognition);
+        let by_thread =
+            open_case.as_ref().and_then(|case| gathered.case_tickets.get(case.ticket_id.as_deref()?));
+        let answers = matching::answer(
+            &Facts {
+                mention: &mention.mention,
+                assessment: &assessment,
+                recognition: &recognition,
+                by_reference: &by_reference,
+                by_thread,
+                own_tickets: &own_tickets,
+                now,
+            },
+            index,
+        );
+        let ticket = [&answers.same_case, &answers.same_customer]
+            .into_iter()
+            .find_map(|answer| answer.ticket_id.as_deref())
+            .and_then(|id| {
+                own_tickets.iter().chain(&by_reference).chain(by_thread).find(|ticket| ticket.id == id)
+            });
+        let problem = answers.same_problem.problem_id.as_deref().and_then(|id| self.mirror.problem(id));
+        let decision = decide(
+            &Situation {
+                mention,
+                assessment: &assessment,
+                answers: &answers,
+                ticket,
+                problem: problem.as_ref(),
+                open_case: open_case.as_ref(),
+                register,
+                now,
+            },
+            &self.policy,
+        );
+        let case_id = match &decision.case {
+            CaseStep::Nothing => None,
+            CaseStep::Open => Some(ids::new_id(now)),
+            CaseStep::Attach(id) => Some(id.clone()),
+        };
+        Judged { mention: mention.clone(), assessment, recognition, answers, decision, case_id }
+    }
+
+    fn recognise(
+        &self,
+        mention: &StoredMention,
+        assessment: &Assessment,
+        gathered: &Gathered,
+    ) -> Recognition {
+        if !assessment.relevant || mention.own_voice {
+            return Recognition::default();
+        }
+        let network = self.network(&mention.source);
+        let candidates: Vec<(ContactKey, StoredContact)> =
+            recognise::keys_of_mention(&mention.mention, network, assessment)
+                .into_iter()
+                .filter_map(|key| Some((key.clone(), gathered.contacts.get(&key)?)))
+                .flat_map(|(key, contacts)| {
+                    contacts.iter().map(move |contact| (key.clone(), contact.clone()))
+                })
+                .collect();
+        recognise::recognise(&mention.mention, network, assessment, &candidates)
+    }
+
+    fn network<'a>(&'a self, source: &'a str) -> &'a str {
+        self.sources.get(source).and_then(|common| common.network.as_deref()).unwrap_or(source)
+    }
+
+    /// Reads what the pure steps will ask for, in a few queries for the whole batch.
+    async fn gather(
+        &self,
+        assessed: &[(&StoredMention, Assessment)],
+        parents: HashMap<(String, String), StoredMention>,
+    ) -> anyhow::Result<Gathered> {
+        let asking: Vec<&(&StoredMention, Assessment)> = assessed
+            .iter()
+            .filter(|(mention, assessment)| assessment.relevant && !mention.own_voice)
+            .collect();
+        let mentions: Vec<StoredMention> = asking.iter().map(|(mention, _)| (*mention).clone()).collect();
+        let mut keys: Vec<ContactKey> = asking
+            .iter()
+            .flat_map(|(mention, assessment)| {
+                recognise::keys_of_mention(&mention.mention, self.network(&mention.source), assessment)
+            })
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut gathered = Gathered {
+            cases: self.store.open_cases_for(&mentions, &parents).await?,
+            parents,
+            ..Gathered::default()
+        };
+        let mut contact_ids = Vec::new();
+        for (key, contact) in self.store.contacts_by_keys(&keys).await? {
+            contact_ids.push(contact.id.clone());
+            gathered.contacts.entry(key).or_default().push(contact);
+        }
+        contact_ids.sort_unstable();
+        contact_ids.dedup();
+        for ticket in self.store.tickets_of_contacts(&contact_ids).await? {
+            gathered
+                .by_contact
+                .entry(ticket.ticket.contact.clone().unwrap_or_default())
+                .or_default()
+                .push(ticket);
+        }
+        let mut numbers: Vec<String> = asking
+            .iter()
+            .flat_map(|(_, assessment)| &assessment.references)
+            .filter(|reference| reference.kind == ReferenceKind::Ticket)
+            .map(|reference| reference.value.clone())
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        for ticket in self.store.tickets_by_number(&numbers).await? {
+            gathered.by_number.entry(ticket.ticket.number.clone()).or_default().push(ticket);
+        }
+        let case_tickets = gathered.cases.ticket_ids();
+        for ticket in self.store.tickets(&case_tickets).await? {
+            gathered.case_tickets.insert(ticket.id.clone(), ticket);
+        }
+        Ok(gathered)
+    }
+}
+
+impl Gathered {
+    fn tickets_named_in(&self, assessment: &Assessment) -> Vec<StoredTicket> {
+        assessment
+            .references
+            .iter()
+            .filter(|reference| reference.kind == ReferenceKind::Ticket)
+            .filter_map(|reference| self.by_number.get(&reference.value))
+            .flatten()
+            .cloned()
+            .collect()
+    }
+
+    fn tickets_of(&self, recognition: &Recognition) -> Vec<StoredTicket> {
+        recognition
+            .person
+            .as_ref()
+            .and_then(|person| self.by_contact.get(&person.contact_id))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Two complaints of one author in one batch are one case: the second must see what the first opened.
+    fn note_case(&mut self, judged: &Judged, now: Timestamp) {
+        let (CaseStep::Open, Some(id)) = (&judged.decision.case, &judged.case_id) else { return };
+        let answers = &judged.answers;
+        self.cases.insert(
+            judged.mention.author_id.clone(),
+            judged.mention.id.clone(),
+            OpenCase {
+                id: id.clone(),
+                urgency: judged.decision.urgency,
+                ticket_id: answers
+                    .same_case
+                    .ticket_id
+                    .clone()
+                    .or_else(|| answers.same_customer.ticket_id.clone()),
+                opened_at: now,
+                holds_mention: false,
+            },
+        );
+    }
+}
+
+fn parent_of<'a>(
+    mention: &StoredMention,
+    parents: &'a HashMap<(String, String), StoredMention>,
+) -> Option<&'a StoredMention> {
+    let reply_to = mention.mention.reply_to.as_ref()?;
+    parents.get(&(mention.source.clone(), reply_to.clone()))
+}
+
+fn age_of(register: RegisterHealth) -> Option<Duration> {
+    match register {
+        RegisterHealth::Read(age) => Some(age),
+        RegisterHealth::NeverRead | RegisterHealth::NoRegister => None,
+    }
+}
