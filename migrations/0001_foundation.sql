@@ -299,9 +299,12 @@ CREATE TABLE decision (
     exposure   TEXT NOT NULL,     -- JSON: inputs, formula, result
     reasons    TEXT NOT NULL,     -- JSON: every reason, in order
     register_age_millis BIGINT,   -- age of the register it was made on; null before the first complete sync
+    matched_seq BIGINT NOT NULL,  -- register change number it was last matched against
     at         BIGINT NOT NULL,
     UNIQUE (mention_id, revision)
 );
+
+CREATE INDEX decision_rematch ON decision (at) WHERE verdict IN ('perhaps', 'new', 'unread');
 
 -- Our file on one person's one complaint.
 CREATE TABLE complaint_case (

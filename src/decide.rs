@@ -183,6 +183,18 @@ impl Verdict {
         }
     }
 
+    /// Says more than `other` did: unread, new, perhaps, known, in that order.
+    pub fn is_better_than(self, other: Verdict) -> bool {
+        let rank = |verdict| match verdict {
+            Verdict::None => 0,
+            Verdict::Unread => 1,
+            Verdict::New => 2,
+            Verdict::Perhaps => 3,
+            Verdict::Known => 4,
+        };
+        other != Verdict::None && rank(self) > rank(other)
+    }
+
     /// The verdict a stored name stands for.
     pub fn from_name(name: &str) -> Option<Verdict> {
         [Verdict::Known, Verdict::Perhaps, Verdict::New, Verdict::Unread, Verdict::None]

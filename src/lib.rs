@@ -29,9 +29,12 @@ pub mod dossier;
 pub mod escalate;
 pub mod alert;
 pub mod outbox;
+pub mod follow_up;
 
 pub mod store;
 pub mod telemetry;
+pub mod lifecycle;
+pub mod app;
 
 /// Chooses the TLS provider of this process. Safe to call more than once.
 pub fn install_tls() {

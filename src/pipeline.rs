@@ -76,6 +76,28 @@ impl Pipeline {
         self.process_halving(mentions).await
     }
 
+    /// Batches until nothing waits.
+    pub async fn process_all(&self) -> anyhow::Result<usize> {
+        let mut decided = 0;
+        loop {
+            match self.process().await? {
+                0 => return Ok(decided),
+                batch => decided += batch,
+            }
+        }
+    }
+
+    /// Judges mentions again that were decided before, because the register changed. Returns how many became better known.
+    pub async fn judge_again(&self, mentions: &[StoredMention], seq: i64) -> anyhow::Result<usize> {
+        let now = self.store.now().await?;
+        let (judged, _, register) = self.judge_batch(mentions, now).await?;
+        let basis = Basis { mode: self.mode, register_seq: seq, register_age: age_of(register), now };
+        let mut tx = self.store.begin().await?;
+        let better = self.store.save_rematched(&mut tx, &judged, &basis).await?;
+        tx.commit().await?;
+        Ok(better)
+    }
+
     /// A batch that fails is halved until the mention that fails stands alone; that one is counted and parked.
     async fn process_halving(&self, mentions: Vec<StoredMention>) -> anyhow::Result<usize> {
         let mut todo = vec![mentions];
@@ -100,18 +122,33 @@ impl Pipeline {
     /// The flow of one batch: assess, gather, recognise, match, decide, write.
     async fn process_batch(&self, mentions: &[StoredMention]) -> anyhow::Result<Written> {
         let now = self.store.now().await?;
+        let (judged, register_seq, register) = self.judge_batch(mentions, now).await?;
+        let basis = Basis { mode: self.mode, register_seq, register_age: age_of(register), now };
+        let mut tx = self.store.begin().await?;
+        let written = self.store.save_judged(&mut tx, &judged, &basis).await?;
+        tx.commit().await?;
+        self.metrics.decided(&judged, &written);
+        for one in &judged {
+            self.metrics.decision_delay(
+                (now.as_millisecond() - one.mention.seen_at.as_millisecond()).max(0) as f64 / 1000.0,
+            );
+        }
+        Ok(written)
+    }
+
+    /// Assess, gather, then the pure middle for each mention.
+    async fn judge_batch(
+        &self,
+        mentions: &[StoredMention],
+        now: Timestamp,
+    ) -> anyhow::Result<(Vec<Judged>, i64, RegisterHealth)> {
         let parents = self.store.parents(mentions).await?;
         let assessed: Vec<(&StoredMention, Assessment)> =
             mentions.iter().map(|mention| (mention, self.assess(mention, &parents))).collect();
         let register = self.mirror.health(&self.store, now).await?;
         let mut gathered = self.gather(&assessed, parents).await?;
         let (judged, register_seq) = self.judge_all(assessed, &mut gathered, register, now);
-        let basis = Basis { mode: self.mode, register_seq, register_age: age_of(register), now };
-        let mut tx = self.store.begin().await?;
-        let written = self.store.save_judged(&mut tx, &judged, &basis).await?;
-        tx.commit().await?;
-        self.metrics.decided(&judged, &written);
-        Ok(written)
+        Ok((judged, register_seq, register))
     }
 
     fn assess(

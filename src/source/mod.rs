@@ -87,6 +87,11 @@ pub enum SourceConfig {}
 pub enum AnySource {}
 
 impl SourceConfig {
+    /// The name of the kind.
+    pub fn kind(&self) -> &'static str {
+        match *self {}
+    }
+
     /// Reads the settings of one kind.
     pub fn read(kind: &str, reader: &mut Reader, path: &str, table: Table) -> Option<SourceConfig> {
         let _ = (kind, reader, path, Value::Table(table));

@@ -94,6 +94,12 @@ impl Store {
             + self.save_tickets(tx, register, &page.tickets, seq).await?
             + self.save_answers(tx, register, &page.answers, seq).await?
             + self.delete_tickets(tx, register, &page.deleted_tickets, seq).await?;
+        if changed == 0 {
+            // The row is still locked by us: the number goes back, so that nobody is made to look for changes.
+            sqlx::query("UPDATE counter SET value = value - 1 WHERE name = 'register'")
+                .execute(&mut *tx.tx)
+                .await?;
+        }
         let now = self.clock().now().as_millisecond();
         sqlx::query(
             "UPDATE register_state SET cursor = $1, last_success_at = $2, \
