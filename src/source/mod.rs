@@ -7,6 +7,11 @@
 pub mod client;
 pub mod json;
 
+pub mod app_store;
+
+#[cfg(test)]
+mod trial;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
