@@ -8,6 +8,7 @@ pub mod client;
 pub mod json;
 
 pub mod app_store;
+pub mod kiyoh;
 pub mod trustpilot;
 
 #[cfg(test)]
