@@ -10,6 +10,7 @@ pub mod json;
 pub mod app_store;
 pub mod kiyoh;
 pub mod trustpilot;
+pub mod webhook;
 
 #[cfg(test)]
 mod trial;
