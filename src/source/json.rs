@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::Item;
 use crate::failure::Failure;
-use crate::mention::Mention;
+use crate::mention::{Mention, Rating};
 
 /// The largest single item that is read.
 pub const ITEM_BYTES_MAX: usize = 256 * 1024;
@@ -169,6 +169,17 @@ pub fn moment(text: &str) -> Option<Timestamp> {
         let civil: jiff::civil::DateTime = text.parse().ok()?;
         Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
     })
+}
+
+/// A mention that came in our own form from outside, as an item, if it holds what the rest relies on.
+pub fn checked_mention(mention: Mention) -> Result<Option<Item>, String> {
+    if mention.external_id.is_empty() || mention.author.external_id.is_empty() {
+        return Err("external_id or author.external_id is empty".into());
+    }
+    if mention.rating.is_some_and(|rating| Rating::new(rating.value, rating.best).is_none()) {
+        return Err("rating.value does not lie between 0 and rating.best".into());
+    }
+    self::mention(mention)
 }
 
 /// Shorthand for connectors: a mention as an item.

@@ -9,6 +9,7 @@ pub mod json;
 
 pub mod app_store;
 pub mod kiyoh;
+pub mod replay;
 pub mod trustpilot;
 pub mod webhook;
 

@@ -28,8 +28,9 @@ pub fn damaged(page: &str, pointer: &str) -> Vec<(String, String)> {
             copies.push((format!("{path} = {wrong}"), copy.to_string()));
         }
         let mut copy = whole.clone();
-        let (parent, key) = path.rsplit_once('/').unwrap();
-        if let Some(Value::Object(fields)) = copy.pointer_mut(parent) {
+        if let Some((parent, key)) = path.rsplit_once('/')
+            && let Some(Value::Object(fields)) = copy.pointer_mut(parent)
+        {
             fields.remove(&unescaped(key));
             copies.push((format!("{path} is missing"), copy.to_string()));
         }

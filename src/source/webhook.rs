@@ -22,7 +22,6 @@ use super::json::{self, Id};
 use super::{Item, Page, Source};
 use crate::config::secret::Secret;
 use crate::failure::{Failure, FailureKind};
-use crate::mention::{Mention, Rating};
 
 /// How far the sender's clock, and the way here, may differ from ours. In seconds.
 const WINDOW_SECS: i64 = 5 * 60;
@@ -192,7 +191,8 @@ fn signatures(headers: &HeaderMap) -> Result<Vec<Vec<u8>>, Refusal> {
     Ok(of_version_1.take(SIGNATURES_MAX).filter_map(|encoded| STANDARD.decode(encoded).ok()).collect())
 }
 
-/// Reads a body: one mention, or `{"mentions": […], "removed": ["id", …]}`, in the form of [`Mention`].
+/// Reads a body: one mention, or `{"mentions": […], "removed": ["id", …]}`, in the form of
+/// [`crate::mention::Mention`].
 ///
 /// A mention that cannot be understood becomes a broken item and costs no other.
 ///
@@ -204,7 +204,7 @@ pub fn parse(body: &[u8]) -> Result<Vec<Item>, Failure> {
     let fields: BTreeMap<String, Box<RawValue>> = json::envelope(&text)?;
     if !fields.contains_key("mentions") && !fields.contains_key("removed") {
         let whole: Box<RawValue> = json::envelope(&text)?;
-        return Ok(json::items(vec![whole], accepted));
+        return Ok(json::items(vec![whole], json::checked_mention));
     }
     if fields.keys().any(|key| !matches!(key.as_str(), "mentions" | "removed")) {
         return Err(Failure::new(
@@ -221,22 +221,11 @@ pub fn parse(body: &[u8]) -> Result<Vec<Item>, Failure> {
         let message = format!("a webhook body holds more than {} items; send it in parts", json::ITEMS_MAX);
         return Err(Failure::new(FailureKind::TooLarge, message));
     }
-    let mut items = json::items(mentions, accepted);
+    let mut items = json::items(mentions, json::checked_mention);
     items.extend(json::items(removed, |id: Id| {
         if id.0.is_empty() { Err("an empty id".into()) } else { Ok(Some(Item::Removed(id.0))) }
     }));
     Ok(items)
-}
-
-/// A mention from outside, if it holds what the rest relies on.
-fn accepted(mention: Mention) -> Result<Option<Item>, String> {
-    if mention.external_id.is_empty() || mention.author.external_id.is_empty() {
-        return Err("external_id or author.external_id is empty".into());
-    }
-    if mention.rating.is_some_and(|rating| Rating::new(rating.value, rating.best).is_none()) {
-        return Err("rating.value does not lie between 0 and rating.best".into());
-    }
-    json::mention(mention)
 }
 
 impl Source for Webhook {

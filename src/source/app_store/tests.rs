@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::trial::{damaged, ids, mentions, serve};
 use super::*;
+use crate::mention::{Flag, MentionKind, Rating};
 
 const PAGE: &str = include_str!("../../../tests/fixtures/app_store/page.json");
 const SINGLE: &str = include_str!("../../../tests/fixtures/app_store/single.json");

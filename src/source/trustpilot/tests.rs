@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::trial::{damaged, ids, mentions, serve};
 use super::*;
+use crate::mention::{MentionKind, Rating};
 
 const PAGE: &str = include_str!("../../../tests/fixtures/trustpilot/page.json");
 const UNIT: &str = "5f0000000000000000000001";
