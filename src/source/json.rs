@@ -2,12 +2,13 @@
 //!
 //! One lone surrogate, one wrong type or one absurd number in one of many items must cost that item only, never its page.
 
+use jiff::Timestamp;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde_json::value::RawValue;
 
 use super::Item;
 use crate::failure::Failure;
-use crate::mention::Mention;
+use crate::mention::{Mention, Rating};
 
 /// The largest single item that is read.
 pub const ITEM_BYTES_MAX: usize = 256 * 1024;
@@ -161,6 +162,26 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
+/// A moment as sources write it: with an offset or `Z`; without one it is taken for UTC. Anything else is unknown.
+pub fn moment(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| {
+        let civil: jiff::civil::DateTime = text.parse().ok()?;
+        Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    })
+}
+
+/// A mention that came in our own form from outside, as an item, if it holds what the rest relies on.
+pub fn checked_mention(mention: Mention) -> Result<Option<Item>, String> {
+    if mention.external_id.is_empty() || mention.author.external_id.is_empty() {
+        return Err("external_id or author.external_id is empty".into());
+    }
+    if mention.rating.is_some_and(|rating| Rating::new(rating.value, rating.best).is_none()) {
+        return Err("rating.value does not lie between 0 and rating.best".into());
+    }
+    self::mention(mention)
+}
+
 /// Shorthand for connectors: a mention as an item.
 pub fn mention(mention: Mention) -> Result<Option<Item>, String> {
     Ok(Some(Item::Mention(Box::new(mention))))
@@ -213,6 +234,23 @@ mod tests {
             })
             .collect();
         assert_eq!(ids, ["9007199254740993", "18446744073709551616", "00123"]);
+    }
+
+    #[test]
+    fn moments_are_read_with_and_without_an_offset() {
+        for (text, seen) in [
+            ("2026-11-20T11:00:00+01:00", Some("2026-11-20T10:00:00Z")),
+            ("2026-11-20T11:00:00+0100", Some("2026-11-20T10:00:00Z")),
+            (" 2026-11-20T10:00:00.000Z ", Some("2026-11-20T10:00:00Z")),
+            ("2026-11-20T10:00:00", Some("2026-11-20T10:00:00Z")),
+            ("2026-11-20 10:00:00", Some("2026-11-20T10:00:00Z")),
+            ("2026-11-20", Some("2026-11-20T00:00:00Z")),
+            ("gisteren", None),
+            ("", None),
+            ("2026-13-41T10:00:00Z", None),
+        ] {
+            assert_eq!(moment(text), seen.map(|at| at.parse().unwrap()), "{text}");
+        }
     }
 
     #[test]

@@ -8,6 +8,15 @@ pub mod client;
 pub mod json;
 pub mod poller;
 
+pub mod app_store;
+pub mod kiyoh;
+pub mod replay;
+pub mod trustpilot;
+pub mod webhook;
+
+#[cfg(test)]
+mod trial;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
