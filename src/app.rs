@@ -106,6 +106,7 @@ impl App {
         let mut commons = HashMap::new();
         for entry in &config.sources {
             let mut common = entry.common.clone();
+            common.own_accounts.extend(entry.kind.own_accounts());
             common.network.get_or_insert_with(|| entry.kind.kind().to_owned());
             commons.insert(common.name.clone(), common.clone());
             sources.insert(common.name.clone(), (common, AnySource::build(&entry.kind, &client)?));

@@ -103,6 +103,7 @@ impl Config {
 }
 
 /// The App Store as a source.
+#[derive(Debug)]
 pub struct AppStore {
     config: Config,
     client: Client,

@@ -109,6 +109,7 @@ impl Config {
 }
 
 /// Kiyoh or KlantenVertellen as a source.
+#[derive(Debug)]
 pub struct Kiyoh {
     config: Config,
     client: Client,

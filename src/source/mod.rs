@@ -85,48 +85,124 @@ impl Item {
 }
 
 /// The kinds of sources, as they stand in `kind = "…"` of a `[[source]]`.
-pub const KINDS: &[&str] = &[];
+pub const KINDS: &[&str] = &["replay", "app_store", "trustpilot", "kiyoh", "webhook"];
 
 /// The settings of a source, by kind.
 #[derive(Clone, Debug)]
-pub enum SourceConfig {}
+pub enum SourceConfig {
+    /// Recorded mentions.
+    Replay(replay::Config),
+    /// Customer reviews in Apple's App Store.
+    AppStore(app_store::Config),
+    /// Reviews on Trustpilot.
+    Trustpilot(trustpilot::Config),
+    /// Reviews on Kiyoh and KlantenVertellen.
+    Kiyoh(kiyoh::Config),
+    /// Signed pushes.
+    Webhook(webhook::Config),
+}
 
 /// A built source, by kind.
 #[derive(Debug)]
-pub enum AnySource {}
+pub enum AnySource {
+    /// Recorded mentions.
+    Replay(Box<replay::Replay>),
+    /// Customer reviews in Apple's App Store.
+    AppStore(Box<app_store::AppStore>),
+    /// Reviews on Trustpilot.
+    Trustpilot(Box<trustpilot::Trustpilot>),
+    /// Reviews on Kiyoh and KlantenVertellen.
+    Kiyoh(Box<kiyoh::Kiyoh>),
+    /// Signed pushes.
+    Webhook(Box<webhook::Webhook>),
+}
 
 impl SourceConfig {
-    /// The name of the kind.
-    pub fn kind(&self) -> &'static str {
-        match *self {}
-    }
-
     /// Reads the settings of one kind.
     pub fn read(kind: &str, reader: &mut Reader, path: &str, table: Table) -> Option<SourceConfig> {
-        let _ = (kind, reader, path, Value::Table(table));
-        None
+        let table = Value::Table(table);
+        match kind {
+            "replay" => reader.read(path, table).map(SourceConfig::Replay),
+            "app_store" => reader.read(path, table).map(SourceConfig::AppStore),
+            "trustpilot" => reader.read(path, table).map(SourceConfig::Trustpilot),
+            "kiyoh" => reader.read(path, table).map(SourceConfig::Kiyoh),
+            "webhook" => reader.read(path, table).map(SourceConfig::Webhook),
+            _ => None,
+        }
+    }
+
+    /// The name of the kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            SourceConfig::Replay(_) => "replay",
+            SourceConfig::AppStore(_) => "app_store",
+            SourceConfig::Trustpilot(_) => "trustpilot",
+            SourceConfig::Kiyoh(_) => "kiyoh",
+            SourceConfig::Webhook(_) => "webhook",
+        }
     }
 
     /// What is wrong with it, each as "key: what; what to do".
     pub fn validate(&self) -> Vec<String> {
-        match *self {}
+        match self {
+            SourceConfig::Replay(config) => config.validate(),
+            SourceConfig::AppStore(config) => config.validate(),
+            SourceConfig::Trustpilot(config) => config.validate(),
+            SourceConfig::Kiyoh(config) => config.validate(),
+            SourceConfig::Webhook(config) => config.validate(),
+        }
+    }
+
+    /// Author ids that our own answers carry on this source, beside those the operator named.
+    pub fn own_accounts(&self) -> Vec<String> {
+        match self {
+            SourceConfig::Trustpilot(config) => config.own_accounts(),
+            SourceConfig::Kiyoh(config) => config.own_accounts(),
+            SourceConfig::Replay(_) | SourceConfig::AppStore(_) | SourceConfig::Webhook(_) => Vec::new(),
+        }
     }
 }
 
 impl AnySource {
     /// Builds a source.
+    ///
+    /// # Errors
+    /// When its settings cannot work on this machine.
     pub fn build(config: &SourceConfig, client: &Client) -> anyhow::Result<AnySource> {
-        let _ = client;
-        match *config {}
+        Ok(match config {
+            SourceConfig::Replay(config) => AnySource::Replay(Box::new(replay::build(config.clone()))),
+            SourceConfig::AppStore(config) => {
+                AnySource::AppStore(Box::new(app_store::build(config.clone(), client.clone())))
+            }
+            SourceConfig::Trustpilot(config) => {
+                AnySource::Trustpilot(Box::new(trustpilot::build(config.clone(), client.clone())))
+            }
+            SourceConfig::Kiyoh(config) => {
+                AnySource::Kiyoh(Box::new(kiyoh::build(config.clone(), client.clone())))
+            }
+            SourceConfig::Webhook(config) => AnySource::Webhook(Box::new(webhook::build(config.clone()))),
+        })
     }
 
     /// See [`Source::fetch`].
-    pub async fn fetch(&self, _cursor: &str, _now: Timestamp) -> Result<Page, Failure> {
-        match *self {}
+    pub async fn fetch(&self, cursor: &str, now: Timestamp) -> Result<Page, Failure> {
+        match self {
+            AnySource::Replay(source) => source.fetch(cursor, now).await,
+            AnySource::AppStore(source) => source.fetch(cursor, now).await,
+            AnySource::Trustpilot(source) => source.fetch(cursor, now).await,
+            AnySource::Kiyoh(source) => source.fetch(cursor, now).await,
+            AnySource::Webhook(source) => source.fetch(cursor, now).await,
+        }
     }
 
     /// See [`Source::check`].
     pub async fn check(&self) -> Result<String, Failure> {
-        match *self {}
+        match self {
+            AnySource::Replay(source) => source.check().await,
+            AnySource::AppStore(source) => source.check().await,
+            AnySource::Trustpilot(source) => source.check().await,
+            AnySource::Kiyoh(source) => source.check().await,
+            AnySource::Webhook(source) => source.check().await,
+        }
     }
 }

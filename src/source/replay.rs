@@ -60,6 +60,7 @@ impl Config {
 }
 
 /// A recording as a source.
+#[derive(Debug)]
 pub struct Replay {
     config: Config,
 }

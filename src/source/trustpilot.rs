@@ -100,6 +100,7 @@ impl Config {
 }
 
 /// Trustpilot as a source.
+#[derive(Debug)]
 pub struct Trustpilot {
     config: Config,
     client: Client,

@@ -72,6 +72,7 @@ impl Config {
 }
 
 /// A webhook as a source.
+#[derive(Debug)]
 pub struct Webhook {
     config: Config,
 }
