@@ -56,9 +56,10 @@ pub struct Request {
     headers: HeaderMap,
     body: Option<Vec<u8>>,
     follow_redirects: bool,
+    expected_statuses: Vec<u16>,
 }
 
-/// A complete answer with a status below 400.
+/// A complete answer with a status below 400, or with one that the request said it can read.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The HTTP status.
@@ -81,7 +82,14 @@ impl Request {
 
     /// A request with any method.
     pub fn new(method: Method, url: Url) -> Request {
-        Request { method, url, headers: HeaderMap::new(), body: None, follow_redirects: false }
+        Request {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+            follow_redirects: false,
+            expected_statuses: Vec::new(),
+        }
     }
 
     /// Adds a query parameter, escaped.
@@ -134,6 +142,13 @@ impl Request {
     /// Follows at most three redirects, each checked like an address from content unless it stays on the named host.
     pub fn following_redirects(mut self) -> Request {
         self.follow_redirects = true;
+        self
+    }
+
+    /// Takes an error status as an answer to be read, where it says more about the item than about the conversation:
+    /// HTTP 412 for a record that changed meanwhile, for instance.
+    pub fn expecting(mut self, status: u16) -> Request {
+        self.expected_statuses.push(status);
         self
     }
 
@@ -241,7 +256,7 @@ impl Client {
             })?
             .map_err(|error| transport_failure(&request.origin(), &error))?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        if status >= 400 {
+        if status >= 400 && !request.expected_statuses.contains(&status) {
             return Err(self.refused(&host, &request.origin(), status, &headers));
         }
         let body = read_body(answer, &request.origin()).await?;
