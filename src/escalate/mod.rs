@@ -5,6 +5,7 @@
 pub mod log;
 pub mod mirror;
 pub mod notes;
+pub mod request_tracker;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -94,11 +95,13 @@ pub fn marker(key: &str) -> String {
 }
 
 /// The kinds of CRMs, as they stand in `kind = "…"` of a `[[crm]]`.
-pub const KINDS: &[&str] = &["log"];
+pub const KINDS: &[&str] = &["request_tracker", "log"];
 
 /// The settings of a CRM, by kind.
 #[derive(Clone, Debug)]
 pub enum CrmConfig {
+    /// Request Tracker 5.
+    RequestTracker(request_tracker::Config),
     /// Writes what it would have done.
     Log(log::Config),
 }
@@ -106,6 +109,8 @@ pub enum CrmConfig {
 /// A built CRM connector, by kind.
 #[derive(Debug)]
 pub enum AnyCrm {
+    /// Request Tracker 5.
+    RequestTracker(Box<request_tracker::RequestTracker>),
     /// Writes what it would have done.
     Log(log::Log),
 }
@@ -115,6 +120,7 @@ impl CrmConfig {
     pub fn read(kind: &str, reader: &mut Reader, path: &str, table: Table) -> Option<CrmConfig> {
         let table = Value::Table(table);
         match kind {
+            "request_tracker" => reader.read(path, table).map(CrmConfig::RequestTracker),
             "log" => reader.read(path, table).map(CrmConfig::Log),
             _ => None,
         }
@@ -123,6 +129,7 @@ impl CrmConfig {
     /// What is wrong with it, each as "key: what; what to do".
     pub fn validate(&self) -> Vec<String> {
         match self {
+            CrmConfig::RequestTracker(config) => config.validate(),
             CrmConfig::Log(config) => config.validate(),
         }
     }
@@ -131,8 +138,10 @@ impl CrmConfig {
 impl AnyCrm {
     /// Builds a connector.
     pub fn build(config: &CrmConfig, client: &crate::source::client::Client) -> AnyCrm {
-        let _ = client;
         match config {
+            CrmConfig::RequestTracker(config) => {
+                AnyCrm::RequestTracker(Box::new(request_tracker::build(config.clone(), client.clone())))
+            }
             CrmConfig::Log(config) => AnyCrm::Log(log::build(config.clone())),
         }
     }
@@ -140,6 +149,7 @@ impl AnyCrm {
     /// See [`Crm::read`].
     pub async fn read(&self, cursor: &str, now: Timestamp) -> Result<RegisterPage, Failure> {
         match self {
+            AnyCrm::RequestTracker(crm) => crm.read(cursor, now).await,
             AnyCrm::Log(crm) => crm.read(cursor, now).await,
         }
     }
@@ -147,6 +157,7 @@ impl AnyCrm {
     /// See [`Crm::write`].
     pub async fn write(&self, action: &CrmAction, key: &str, again: bool) -> Result<CrmReceipt, Failure> {
         match self {
+            AnyCrm::RequestTracker(crm) => crm.write(action, key, again).await,
             AnyCrm::Log(crm) => crm.write(action, key, again).await,
         }
     }
@@ -154,6 +165,7 @@ impl AnyCrm {
     /// See [`Crm::check`].
     pub async fn check(&self) -> Result<String, Failure> {
         match self {
+            AnyCrm::RequestTracker(crm) => crm.check().await,
             AnyCrm::Log(crm) => crm.check().await,
         }
     }

@@ -57,9 +57,11 @@ pub struct Request {
     body: Option<Vec<u8>>,
     follow_redirects: bool,
     any_status: bool,
+    expected_statuses: Vec<u16>,
 }
 
-/// A complete answer: with a status below 400 from [`Client::send`], with any status from [`Client::send_any`].
+/// A complete answer: with a status below 400, with one that the request said it can read, or with any status from
+/// [`Client::send_any`].
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The HTTP status.
@@ -89,6 +91,7 @@ impl Request {
             body: None,
             follow_redirects: false,
             any_status: false,
+            expected_statuses: Vec::new(),
         }
     }
 
@@ -142,6 +145,13 @@ impl Request {
     /// Follows at most three redirects, each checked like an address from content unless it stays on the named host.
     pub fn following_redirects(mut self) -> Request {
         self.follow_redirects = true;
+        self
+    }
+
+    /// Takes an error status as an answer to be read, where it says more about the item than about the conversation:
+    /// HTTP 412 for a record that changed meanwhile, for instance.
+    pub fn expecting(mut self, status: u16) -> Request {
+        self.expected_statuses.push(status);
         self
     }
 
@@ -268,7 +278,8 @@ impl Client {
             })?
             .map_err(|error| transport_failure(&request.origin(), &error))?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        if status == 429 || (status >= 400 && !request.any_status) {
+        let readable = request.any_status || request.expected_statuses.contains(&status);
+        if status == 429 || (status >= 400 && !readable) {
             return Err(self.refused(&host, &request.origin(), status, &headers));
         }
         let body = read_body(answer, &request.origin()).await?;

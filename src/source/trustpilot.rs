@@ -108,6 +108,7 @@ pub struct Trustpilot {
     token: Mutex<Option<Token>>,
 }
 
+#[derive(Debug)]
 struct Token {
     value: Secret,
     expires_at: Timestamp,
