@@ -19,6 +19,7 @@ use crate::source::json;
 /// The most rows that Request Tracker gives at once.
 pub(super) const ROWS_MAX: usize = 100;
 
+#[derive(Debug)]
 pub(super) struct Api {
     base: Option<Url>,
     token: Option<Secret>,
