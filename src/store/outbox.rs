@@ -229,7 +229,7 @@ impl Store {
             Outcome::Dead(failure) => ("dead", 0, now, None, Some(failure), "failed"),
         };
         let fenced =
-            if crate::broken::is("fence") { "" } else { " AND lease_token = $8 AND state = 'started'" };
+            if crate::broken::is("fence") { "$8 = $8" } else { "lease_token = $8 AND state = 'started'" };
         let finished = sqlx::query(ours(format!(
             "UPDATE effect SET state = $1, open = $2, next_at = $3, receipt = $4, failure_kind = $5, failure_message = $6, \
              finished_at = CASE WHEN $2 = 0 THEN $9 ELSE NULL END, lease_token = NULL \

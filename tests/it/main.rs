@@ -1,3 +1,5 @@
 //! The one integration binary.
 
 mod request_tracker;
+mod store;
+mod support;
