@@ -56,9 +56,10 @@ pub struct Request {
     headers: HeaderMap,
     body: Option<Vec<u8>>,
     follow_redirects: bool,
+    accepted: &'static [u16],
 }
 
-/// A complete answer with a status below 400.
+/// A complete answer with a status below 400, or with one that the request accepts.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The HTTP status.
@@ -81,7 +82,7 @@ impl Request {
 
     /// A request with any method.
     pub fn new(method: Method, url: Url) -> Request {
-        Request { method, url, headers: HeaderMap::new(), body: None, follow_redirects: false }
+        Request { method, url, headers: HeaderMap::new(), body: None, follow_redirects: false, accepted: &[] }
     }
 
     /// Adds a query parameter, escaped.
@@ -137,6 +138,12 @@ impl Request {
         self
     }
 
+    /// Lets these statuses of 400 and above come back as an answer, because the connector knows what they mean.
+    pub fn accepting(mut self, statuses: &'static [u16]) -> Request {
+        self.accepted = statuses;
+        self
+    }
+
     /// Where it goes, without path and query, which may hold secrets.
     fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
@@ -175,11 +182,24 @@ impl Client {
     /// # Errors
     /// When the machine has no usable TLS roots.
     pub fn new() -> anyhow::Result<Client> {
+        Self::with_quota(Quota::per_second(REQUESTS_PER_SECOND).allow_burst(BURST))
+    }
+
+    /// Builds a client that asks a host up to `requests_per_second` times a second: for a peer inside this process, as the
+    /// demo and tests have one. Every other limit stays.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_rate(requests_per_second: NonZeroU32) -> anyhow::Result<Client> {
+        Self::with_quota(Quota::per_second(requests_per_second))
+    }
+
+    fn with_quota(quota: Quota) -> anyhow::Result<Client> {
         crate::install_tls();
         let user_agent = format!("gehoord/{} (customer care listener)", env!("CARGO_PKG_VERSION"));
         Ok(Client {
             named: builder(&user_agent).build()?,
-            limiter: Arc::new(RateLimiter::keyed(Quota::per_second(REQUESTS_PER_SECOND).allow_burst(BURST))),
+            limiter: Arc::new(RateLimiter::keyed(quota)),
             not_before: Arc::default(),
             user_agent,
         })
@@ -241,7 +261,7 @@ impl Client {
             })?
             .map_err(|error| transport_failure(&request.origin(), &error))?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        if status >= 400 {
+        if status >= 400 && !request.accepted.contains(&status) {
             return Err(self.refused(&host, &request.origin(), status, &headers));
         }
         let body = read_body(answer, &request.origin()).await?;

@@ -45,7 +45,7 @@ pub fn items<T: DeserializeOwned>(
 }
 
 /// Reads one item. A lone surrogate in it is replaced by U+FFFD, which later shows as the flag `lossy`.
-fn read_item<T: DeserializeOwned>(raw: &str) -> Result<T, String> {
+pub(crate) fn read_item<T: DeserializeOwned>(raw: &str) -> Result<T, String> {
     if raw.len() > ITEM_BYTES_MAX {
         return Err(format!("larger than {ITEM_BYTES_MAX} bytes"));
     }
