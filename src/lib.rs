@@ -24,6 +24,8 @@ pub mod source;
 pub mod escalate;
 pub mod store;
 
+pub mod demo;
+
 /// Chooses the TLS provider of this process. Safe to call more than once.
 pub fn install_tls() {
     // The second call finds one installed already, which is what we want.

@@ -2,6 +2,8 @@
 //!
 //! One CRM per file; this file holds the contract. `mirror` (in this folder) keeps our copy of the register fresh.
 
+pub mod zendesk;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
