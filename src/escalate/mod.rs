@@ -1,7 +1,13 @@
 //! CRMs: reading the register from them, and raising in them what the public already talks about.
 //!
 //! One CRM per file; this file holds the contract. `mirror` (in this folder) keeps our copy of the register fresh.
+//! `columns`, `rows` and `moments` read rows with named columns, for the registers in files and in databases.
 
+mod columns;
+pub mod csv;
+mod moments;
+mod rows;
+pub mod sql;
 pub mod zendesk;
 
 use jiff::Timestamp;
