@@ -36,6 +36,8 @@ pub mod telemetry;
 pub mod lifecycle;
 pub mod app;
 
+pub mod demo;
+
 /// Chooses the TLS provider of this process. Safe to call more than once.
 pub fn install_tls() {
     // The second call finds one installed already, which is what we want.

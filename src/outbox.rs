@@ -72,7 +72,10 @@ impl Outbox {
     pub async fn deliver_due(&self) -> anyhow::Result<usize> {
         let claimed = self.store.claim_due(LEASE, CLAIM_MAX).await?;
         let tried = claimed.len();
-        let mut deliveries: FuturesUnordered<_> = claimed.iter().map(|effect| self.deliver(effect)).collect();
+        let mut deliveries = FuturesUnordered::new();
+        for effect in &claimed {
+            deliveries.push(self.deliver(effect));
+        }
         while let Some(finished) = deliveries.next().await {
             finished?;
         }

@@ -1,6 +1,14 @@
 //! CRMs: reading the register from them, and raising in them what the public already talks about.
 //!
 //! One CRM per file; this file holds the contract. `mirror` (in this folder) keeps our copy of the register fresh.
+//! `columns`, `rows` and `moments` read rows with named columns, for the registers in files and in databases.
+
+mod columns;
+pub mod csv;
+mod moments;
+mod rows;
+pub mod sql;
+pub mod zendesk;
 
 pub mod log;
 pub mod mirror;
@@ -95,13 +103,19 @@ pub fn marker(key: &str) -> String {
 }
 
 /// The kinds of CRMs, as they stand in `kind = "…"` of a `[[crm]]`.
-pub const KINDS: &[&str] = &["request_tracker", "log"];
+pub const KINDS: &[&str] = &["request_tracker", "zendesk", "csv", "sql", "log"];
 
 /// The settings of a CRM, by kind.
 #[derive(Clone, Debug)]
 pub enum CrmConfig {
     /// Request Tracker 5.
     RequestTracker(request_tracker::Config),
+    /// Zendesk Support.
+    Zendesk(zendesk::Config),
+    /// Files that somebody exports.
+    Csv(csv::Config),
+    /// A query on any SQLite or PostgreSQL table.
+    Sql(sql::Config),
     /// Writes what it would have done.
     Log(log::Config),
 }
@@ -111,6 +125,12 @@ pub enum CrmConfig {
 pub enum AnyCrm {
     /// Request Tracker 5.
     RequestTracker(Box<request_tracker::RequestTracker>),
+    /// Zendesk Support.
+    Zendesk(Box<zendesk::Zendesk>),
+    /// Files that somebody exports.
+    Csv(Box<csv::Csv>),
+    /// A query on any SQLite or PostgreSQL table.
+    Sql(Box<sql::Sql>),
     /// Writes what it would have done.
     Log(log::Log),
 }
@@ -121,6 +141,9 @@ impl CrmConfig {
         let table = Value::Table(table);
         match kind {
             "request_tracker" => reader.read(path, table).map(CrmConfig::RequestTracker),
+            "zendesk" => reader.read(path, table).map(CrmConfig::Zendesk),
+            "csv" => reader.read(path, table).map(CrmConfig::Csv),
+            "sql" => reader.read(path, table).map(CrmConfig::Sql),
             "log" => reader.read(path, table).map(CrmConfig::Log),
             _ => None,
         }
@@ -130,6 +153,9 @@ impl CrmConfig {
     pub fn validate(&self) -> Vec<String> {
         match self {
             CrmConfig::RequestTracker(config) => config.validate(),
+            CrmConfig::Zendesk(config) => config.validate(),
+            CrmConfig::Csv(config) => config.validate(),
+            CrmConfig::Sql(config) => config.validate(),
             CrmConfig::Log(config) => config.validate(),
         }
     }
@@ -142,6 +168,11 @@ impl AnyCrm {
             CrmConfig::RequestTracker(config) => {
                 AnyCrm::RequestTracker(Box::new(request_tracker::build(config.clone(), client.clone())))
             }
+            CrmConfig::Zendesk(config) => {
+                AnyCrm::Zendesk(Box::new(zendesk::build(config.clone(), client.clone())))
+            }
+            CrmConfig::Csv(config) => AnyCrm::Csv(Box::new(csv::build(config.clone()))),
+            CrmConfig::Sql(config) => AnyCrm::Sql(Box::new(sql::build(config.clone()))),
             CrmConfig::Log(config) => AnyCrm::Log(log::build(config.clone())),
         }
     }
@@ -150,6 +181,9 @@ impl AnyCrm {
     pub async fn read(&self, cursor: &str, now: Timestamp) -> Result<RegisterPage, Failure> {
         match self {
             AnyCrm::RequestTracker(crm) => crm.read(cursor, now).await,
+            AnyCrm::Zendesk(crm) => crm.read(cursor, now).await,
+            AnyCrm::Csv(crm) => crm.read(cursor, now).await,
+            AnyCrm::Sql(crm) => crm.read(cursor, now).await,
             AnyCrm::Log(crm) => crm.read(cursor, now).await,
         }
     }
@@ -158,6 +192,9 @@ impl AnyCrm {
     pub async fn write(&self, action: &CrmAction, key: &str, again: bool) -> Result<CrmReceipt, Failure> {
         match self {
             AnyCrm::RequestTracker(crm) => crm.write(action, key, again).await,
+            AnyCrm::Zendesk(crm) => crm.write(action, key, again).await,
+            AnyCrm::Csv(crm) => crm.write(action, key, again).await,
+            AnyCrm::Sql(crm) => crm.write(action, key, again).await,
             AnyCrm::Log(crm) => crm.write(action, key, again).await,
         }
     }
@@ -166,6 +203,9 @@ impl AnyCrm {
     pub async fn check(&self) -> Result<String, Failure> {
         match self {
             AnyCrm::RequestTracker(crm) => crm.check().await,
+            AnyCrm::Zendesk(crm) => crm.check().await,
+            AnyCrm::Csv(crm) => crm.check().await,
+            AnyCrm::Sql(crm) => crm.check().await,
             AnyCrm::Log(crm) => crm.check().await,
         }
     }

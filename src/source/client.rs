@@ -57,10 +57,10 @@ pub struct Request {
     body: Option<Vec<u8>>,
     follow_redirects: bool,
     any_status: bool,
-    expected_statuses: Vec<u16>,
+    accepted: &'static [u16],
 }
 
-/// A complete answer: with a status below 400, with one that the request said it can read, or with any status from
+/// A complete answer: with a status below 400, with one that the request accepts, or with any status from
 /// [`Client::send_any`].
 #[derive(Clone, Debug)]
 pub struct Response {
@@ -91,7 +91,7 @@ impl Request {
             body: None,
             follow_redirects: false,
             any_status: false,
-            expected_statuses: Vec::new(),
+            accepted: &[],
         }
     }
 
@@ -148,10 +148,9 @@ impl Request {
         self
     }
 
-    /// Takes an error status as an answer to be read, where it says more about the item than about the conversation:
-    /// HTTP 412 for a record that changed meanwhile, for instance.
-    pub fn expecting(mut self, status: u16) -> Request {
-        self.expected_statuses.push(status);
+    /// Lets these statuses of 400 and above come back as an answer, because the connector knows what they mean.
+    pub fn accepting(mut self, statuses: &'static [u16]) -> Request {
+        self.accepted = statuses;
         self
     }
 
@@ -203,11 +202,24 @@ impl Client {
     /// # Errors
     /// When the machine has no usable TLS roots.
     pub fn new() -> anyhow::Result<Client> {
+        Self::with_quota(Quota::per_second(REQUESTS_PER_SECOND).allow_burst(BURST))
+    }
+
+    /// Builds a client that asks a host up to `requests_per_second` times a second: for a peer inside this process, as the
+    /// demo and tests have one. Every other limit stays.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_rate(requests_per_second: NonZeroU32) -> anyhow::Result<Client> {
+        Self::with_quota(Quota::per_second(requests_per_second))
+    }
+
+    fn with_quota(quota: Quota) -> anyhow::Result<Client> {
         crate::install_tls();
         let user_agent = format!("gehoord/{} (customer care listener)", env!("CARGO_PKG_VERSION"));
         Ok(Client {
             named: builder(&user_agent).build()?,
-            limiter: Arc::new(RateLimiter::keyed(Quota::per_second(REQUESTS_PER_SECOND).allow_burst(BURST))),
+            limiter: Arc::new(RateLimiter::keyed(quota)),
             not_before: Arc::default(),
             user_agent,
         })
@@ -278,7 +290,7 @@ impl Client {
             })?
             .map_err(|error| transport_failure(&request.origin(), &error))?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let readable = request.any_status || request.expected_statuses.contains(&status);
+        let readable = request.any_status || request.accepted.contains(&status);
         if status == 429 || (status >= 400 && !readable) {
             return Err(self.refused(&host, &request.origin(), status, &headers));
         }

@@ -169,7 +169,7 @@ impl Api {
 
     /// One queue by its name; `None` when there is none that we may see.
     pub(super) async fn queue(&self, name: &str) -> Result<Option<Value>, Failure> {
-        let request = Request::get(self.endpoint(&["queue", name])?).expecting(403).expecting(404);
+        let request = Request::get(self.endpoint(&["queue", name])?).accepting(&[403, 404]);
         let response = self.send(request).await?;
         if response.status >= 400 { Ok(None) } else { json::envelope(&response.text()).map(Some) }
     }
@@ -178,8 +178,7 @@ impl Api {
     pub(super) async fn ticket(&self, id: u64) -> Result<Option<Record>, Failure> {
         let request = Request::get(self.endpoint(&["ticket", &id.to_string()])?)
             .query("fields[Queue]", "Name")
-            .expecting(403)
-            .expecting(404);
+            .accepting(&[403, 404]);
         let response = self.send(request).await?;
         if response.status >= 400 {
             return Ok(None);
@@ -190,9 +189,8 @@ impl Api {
 
     /// Says whether we can read a transaction.
     pub(super) async fn can_read(&self, transaction: u64) -> Result<bool, Failure> {
-        let request = Request::get(self.endpoint(&["transaction", &transaction.to_string()])?)
-            .expecting(403)
-            .expecting(404);
+        let request =
+            Request::get(self.endpoint(&["transaction", &transaction.to_string()])?).accepting(&[403, 404]);
         Ok(self.send(request).await?.status < 400)
     }
 
@@ -201,9 +199,7 @@ impl Api {
         let body = serde_json::json!({ "Content": text, "ContentType": "text/plain" });
         let request = Request::new(Method::POST, self.endpoint(&["ticket", &ticket.to_string(), "comment"])?)
             .json(&body)
-            .expecting(400)
-            .expecting(403)
-            .expecting(404);
+            .accepting(&[400, 403, 404]);
         let response = self.send(request).await?;
         if response.status >= 400 {
             return Ok(None);
@@ -219,10 +215,8 @@ impl Api {
         struct Created {
             id: json::Id,
         }
-        let request = Request::new(Method::POST, self.endpoint(&["ticket"])?)
-            .json(ticket)
-            .expecting(400)
-            .expecting(403);
+        let request =
+            Request::new(Method::POST, self.endpoint(&["ticket"])?).json(ticket).accepting(&[400, 403]);
         let response = self.send(request).await?;
         if response.status >= 400 {
             return Ok(None);
@@ -245,9 +239,7 @@ impl Api {
     ) -> Result<Change, Failure> {
         let mut request = Request::new(Method::PUT, self.endpoint(&["ticket", &ticket.to_string()])?)
             .json(changes)
-            .expecting(403)
-            .expecting(409)
-            .expecting(412);
+            .accepting(&[403, 409, 412]);
         if let Some(version) = version {
             request = request.header(header::IF_MATCH, version);
         }
