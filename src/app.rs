@@ -92,15 +92,14 @@ impl App {
     /// When the database cannot be opened, or a part cannot work on this machine.
     pub async fn build(config: Config, clock: Clock) -> anyhow::Result<App> {
         let store = Store::open(&config.database.url, clock).await?;
-        App::with_store(config, store).await
+        App::with_parts(config, store, Client::new().context("building the HTTP client")?).await
     }
 
-    /// Builds everything on a store that is open.
+    /// Builds everything on a store that is open and a client of the caller's making.
     ///
     /// # Errors
     /// When a part cannot work on this machine.
-    pub async fn with_store(config: Config, store: Store) -> anyhow::Result<App> {
-        let client = Client::new().context("building the HTTP client")?;
+    pub async fn with_parts(config: Config, store: Store, client: Client) -> anyhow::Result<App> {
         let metrics = Arc::new(Metrics::new());
         let mut sources = BTreeMap::new();
         let mut commons = HashMap::new();

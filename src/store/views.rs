@@ -1,5 +1,7 @@
 //! Reading for people: cases, dossiers, ledgers, the outbox. Nothing here writes.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
@@ -376,6 +378,17 @@ impl Store {
                 ))
             })
             .collect()
+    }
+
+    /// How many current revisions are of each class.
+    pub async fn assessed_by_class(&self) -> anyhow::Result<BTreeMap<String, i64>> {
+        let rows = sqlx::query(
+            "SELECT a.class, COUNT(*) AS n FROM assessment a JOIN mention m ON m.id = a.mention_id AND m.decided = a.revision \
+             WHERE a.relevant = 1 GROUP BY a.class",
+        )
+        .fetch_all(self.db.read())
+        .await?;
+        rows.iter().map(|row| Ok((get(row, "class")?, get(row, "n")?))).collect()
     }
 
     /// Totals that must balance.
