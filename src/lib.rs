@@ -30,11 +30,14 @@ pub mod escalate;
 pub mod alert;
 pub mod outbox;
 pub mod follow_up;
+pub mod report;
+pub mod web;
 
 pub mod store;
 pub mod telemetry;
 pub mod lifecycle;
 pub mod app;
+pub mod cli;
 
 pub mod demo;
 

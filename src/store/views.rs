@@ -311,23 +311,19 @@ impl Store {
         .bind(limit)
         .fetch_all(self.db.read())
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(EffectLine {
-                    id: get(row, "id")?,
-                    target: get(row, "target")?,
-                    state: get(row, "state")?,
-                    attempts: get(row, "attempts")?,
-                    created_at: get_time(row, "created_at")?,
-                    next_at: get_time(row, "next_at")?,
-                    finished_at: get_time_maybe(row, "finished_at")?,
-                    receipt: get(row, "receipt")?,
-                    failure_kind: get(row, "failure_kind")?,
-                    failure_message: get(row, "failure_message")?,
-                    intent: get(row, "intent")?,
-                })
-            })
-            .collect()
+        rows.iter().map(effect_line).collect()
+    }
+
+    /// Everything that is or was owed because of one mention.
+    pub async fn deliveries_of_mention(&self, mention_id: &str) -> anyhow::Result<Vec<EffectLine>> {
+        let rows = sqlx::query(
+            "SELECT * FROM effect WHERE cause IN (SELECT id FROM alert WHERE mention_id = $1) \
+             OR cause IN (SELECT id FROM decision WHERE mention_id = $1) ORDER BY created_at",
+        )
+        .bind(mention_id)
+        .fetch_all(self.db.read())
+        .await?;
+        rows.iter().map(effect_line).collect()
     }
 
     /// The alerts of one mention, oldest first.
@@ -458,5 +454,21 @@ fn alert_line(row: &AnyRow) -> anyhow::Result<AlertLine> {
         delivered_at: get_time_maybe(row, "delivered_at")?,
         case_id: get(row, "case_id")?,
         mention_id: get(row, "mention_id")?,
+    })
+}
+
+fn effect_line(row: &AnyRow) -> anyhow::Result<EffectLine> {
+    Ok(EffectLine {
+        id: get(row, "id")?,
+        target: get(row, "target")?,
+        state: get(row, "state")?,
+        attempts: get(row, "attempts")?,
+        created_at: get_time(row, "created_at")?,
+        next_at: get_time(row, "next_at")?,
+        finished_at: get_time_maybe(row, "finished_at")?,
+        receipt: get(row, "receipt")?,
+        failure_kind: get(row, "failure_kind")?,
+        failure_message: get(row, "failure_message")?,
+        intent: get(row, "intent")?,
     })
 }

@@ -1,0 +1,102 @@
+//! run, health, migrate.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use super::{FAILED, OK, UNHEALTHY};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::decide::Mode;
+use crate::lifecycle::Tasks;
+use crate::source::client::{Client, Request};
+use crate::store::{Engine, Store};
+
+/// How long the right to run on a SQLite file holds without being renewed.
+const RUNNER_LEASE: Duration = Duration::from_secs(15);
+const RUNNER_RENEWAL: Duration = Duration::from_secs(5);
+
+/// Runs the daemon until it is told to stop, or with `once` until nothing is due.
+pub async fn run(config: Config, once: bool) -> anyhow::Result<u8> {
+    let listen = config.web.listen.clone();
+    let mode = config.mode;
+    let app = App::build(config, Clock::System).await?;
+    let tasks = Tasks::new();
+    be_the_only_runner(&app, &tasks).await?;
+    let indexed = app.mirror.refresh_index(&app.store).await?;
+    tracing::info!("Matching index built: {indexed} rows");
+    if mode == Mode::Observe {
+        tracing::info!(
+            "Observing: everything is decided and can be read, nothing is sent; mode = \"act\" changes that"
+        );
+    }
+    if once {
+        let round = app.step_until_idle().await?;
+        println!(
+            "{} items, {} register rows, {} decisions, {} effects",
+            round.items, round.register_rows, round.decided, round.effects
+        );
+        return Ok(OK);
+    }
+    let listener = TcpListener::bind(&listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}; is it running already?"))?;
+    tracing::info!("The page is on http://{}", listener.local_addr()?);
+    let (web_app, stop) = (app.clone(), tasks.stop().clone());
+    tasks.spawn("web", async move { crate::web::serve(listener, web_app, stop).await });
+    app.run(&tasks);
+    let orderly = tasks.run_until_stopped().await;
+    app.store.db.close().await;
+    Ok(if orderly { OK } else { FAILED })
+}
+
+/// SQLite is for one process: a second one is refused. PostgreSQL replicas share the work by leases.
+async fn be_the_only_runner(app: &App, tasks: &Tasks) -> anyhow::Result<()> {
+    if app.store.db.engine == Engine::Postgres {
+        return Ok(());
+    }
+    let lease = app
+        .store
+        .take_lease("runner", RUNNER_LEASE)
+        .await?
+        .context("another gehoord runs on this SQLite file (or one was killed less than 15 seconds ago); use PostgreSQL for several")?;
+    let (store, stop) = (app.store.clone(), tasks.stop().clone());
+    tasks.spawn("runner lease", async move {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(RUNNER_RENEWAL) => {}
+                () = stop.cancelled() => return store.release_lease(&lease).await,
+            }
+            anyhow::ensure!(
+                store.renew_lease(&lease, RUNNER_LEASE).await?,
+                "another gehoord took over this SQLite file"
+            );
+        }
+    });
+    Ok(())
+}
+
+/// Asks the running daemon whether it is well.
+pub async fn health(config: Config) -> anyhow::Result<u8> {
+    let address = config.web.listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
+    let url = format!("http://{address}/readyz").parse().context("web.listen is no address")?;
+    match Client::new()?.send(Request::get(url)).await {
+        Ok(_) => {
+            println!("ready");
+            Ok(OK)
+        }
+        Err(failure) => {
+            eprintln!("gehoord: not ready: {failure}");
+            Ok(UNHEALTHY)
+        }
+    }
+}
+
+/// Brings the database up to this version.
+pub async fn migrate(config: Config) -> anyhow::Result<u8> {
+    Store::open(&config.database.url, Clock::System).await?;
+    println!("the database is up to date");
+    Ok(OK)
+}
