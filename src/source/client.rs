@@ -56,9 +56,10 @@ pub struct Request {
     headers: HeaderMap,
     body: Option<Vec<u8>>,
     follow_redirects: bool,
+    any_status: bool,
 }
 
-/// A complete answer with a status below 400.
+/// A complete answer: with a status below 400 from [`Client::send`], with any status from [`Client::send_any`].
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The HTTP status.
@@ -81,7 +82,14 @@ impl Request {
 
     /// A request with any method.
     pub fn new(method: Method, url: Url) -> Request {
-        Request { method, url, headers: HeaderMap::new(), body: None, follow_redirects: false }
+        Request {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+            follow_redirects: false,
+            any_status: false,
+        }
     }
 
     /// Adds a query parameter, escaped.
@@ -153,6 +161,16 @@ impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
+
+    /// What [`Client::send`] would have said of this answer by its status alone, waiting hint included.
+    pub fn status_failure(&self) -> Failure {
+        let origin = self.url.origin().ascii_serialization();
+        Failure::new(
+            FailureKind::of_http_status(self.status),
+            format!("{origin} answered HTTP {}", self.status),
+        )
+        .after(retry_after(&self.headers))
+    }
 }
 
 /// Bytes as text: UTF-8, or UTF-16 with a byte order mark; what fits neither becomes U+FFFD.
@@ -198,6 +216,15 @@ impl Client {
         })
     }
 
+    /// Sends a request and reads the whole answer whatever its status, for interfaces that explain a refusal in its body.
+    ///
+    /// # Errors
+    /// Like [`Client::send`], except that of the refusing statuses only 429 is a failure.
+    pub async fn send_any(&self, mut request: Request) -> Result<Response, Failure> {
+        request.any_status = true;
+        self.send(request).await
+    }
+
     async fn send_following(&self, mut request: Request) -> Result<Response, Failure> {
         let named_host = request.url.host_str().map(str::to_owned);
         let mut moved_for_good = true;
@@ -241,7 +268,7 @@ impl Client {
             })?
             .map_err(|error| transport_failure(&request.origin(), &error))?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        if status >= 400 {
+        if status == 429 || (status >= 400 && !request.any_status) {
             return Err(self.refused(&host, &request.origin(), status, &headers));
         }
         let body = read_body(answer, &request.origin()).await?;

@@ -2,6 +2,7 @@
 //!
 //! One lone surrogate, one wrong type or one absurd number in one of many items must cost that item only, never its page.
 
+use jiff::Timestamp;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde_json::value::RawValue;
 
@@ -73,7 +74,7 @@ fn reason(error: &serde_json::Error) -> String {
 }
 
 /// The same JSON with every `\uD800`–`\uDFFF` escape that has no partner replaced; `None` when there is none.
-fn without_lone_surrogates(raw: &str) -> Option<String> {
+pub(crate) fn without_lone_surrogates(raw: &str) -> Option<String> {
     let mut repaired = String::with_capacity(raw.len());
     let mut rest = raw;
     let mut changed = false;
@@ -161,6 +162,15 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
+/// A moment as sources write it: with an offset or `Z`; without one it is taken for UTC. Anything else is unknown.
+pub fn moment(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| {
+        let civil: jiff::civil::DateTime = text.parse().ok()?;
+        Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    })
+}
+
 /// Shorthand for connectors: a mention as an item.
 pub fn mention(mention: Mention) -> Result<Option<Item>, String> {
     Ok(Some(Item::Mention(Box::new(mention))))
@@ -213,6 +223,23 @@ mod tests {
             })
             .collect();
         assert_eq!(ids, ["9007199254740993", "18446744073709551616", "00123"]);
+    }
+
+    #[test]
+    fn moments_are_read_with_and_without_an_offset() {
+        for (text, seen) in [
+            ("2026-11-20T11:00:00+01:00", Some("2026-11-20T10:00:00Z")),
+            ("2026-11-20T11:00:00+0100", Some("2026-11-20T10:00:00Z")),
+            (" 2026-11-20T10:00:00.000Z ", Some("2026-11-20T10:00:00Z")),
+            ("2026-11-20T10:00:00", Some("2026-11-20T10:00:00Z")),
+            ("2026-11-20 10:00:00", Some("2026-11-20T10:00:00Z")),
+            ("2026-11-20", Some("2026-11-20T00:00:00Z")),
+            ("gisteren", None),
+            ("", None),
+            ("2026-13-41T10:00:00Z", None),
+        ] {
+            assert_eq!(moment(text), seen.map(|at| at.parse().unwrap()), "{text}");
+        }
     }
 
     #[test]
