@@ -113,11 +113,6 @@ impl Walk {
         self.pass.as_ref()?.token.as_deref()
     }
 
-    /// How many pages of the pass under way were read.
-    pub fn pages(&self) -> u32 {
-        self.pass.as_ref().map_or(0, |pass| pass.pages)
-    }
-
     /// The rank down to which (or from which) the list is read; `None` before the first complete pass.
     pub fn floor(&self, overlap: i128) -> Option<i128> {
         self.mark.map(|mark| mark.saturating_sub(overlap))

@@ -309,11 +309,7 @@ mod tests {
     }
 
     fn mentions(listing: &Listing) -> Vec<&Mention> {
-        let of = |item| match item {
-            &Item::Mention(ref mention) => Some(&**mention),
-            _ => None,
-        };
-        listing.items.iter().filter_map(of).collect()
+        super::super::mentions(&listing.items).collect()
     }
 
     #[test]
@@ -342,6 +338,13 @@ mod tests {
         assert_eq!(at(1).as_deref(), Some("2026-11-20T09:57:00Z"));
         // No date at all.
         assert_eq!(at(2).as_deref(), Some("2026-11-20T09:55:00Z"));
+    }
+
+    #[test]
+    fn a_time_in_the_future_does_not_lift_the_watermark() {
+        let body = SEARCH.replace("2026-11-20T09:5", "2031-11-20T09:5");
+        let present = i128::from(now().as_millisecond());
+        assert!(search(&body).listed.iter().all(|listed| listed.rank == Some(present)));
     }
 
     #[test]
