@@ -9,6 +9,7 @@ pub mod json;
 pub mod walk;
 
 pub mod bluesky;
+pub mod http_json;
 
 use std::time::Duration;
 
