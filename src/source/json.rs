@@ -77,7 +77,7 @@ fn reason(error: &serde_json::Error) -> String {
 }
 
 /// The same JSON with every `\uD800`–`\uDFFF` escape that has no partner replaced; `None` when there is none.
-fn without_lone_surrogates(raw: &str) -> Option<String> {
+pub(crate) fn without_lone_surrogates(raw: &str) -> Option<String> {
     let mut repaired = String::with_capacity(raw.len());
     let mut rest = raw;
     let mut changed = false;

@@ -1,14 +1,17 @@
 //! Where mentions come from. One provider per file; this file holds the contract and the one list of kinds.
 //!
 //! - `poller` decides when, and stores a page and its cursor together.
-//! - `client` is the only HTTP client; `json` reads pages item by item.
+//! - `client` is the only HTTP client; `json` reads pages item by item; `walk` reads newest-first lists without holes.
 //! - Every other file is one kind: its `Config`, `build`, `fetch` and a pure `parse`.
 
 pub mod client;
 pub mod json;
 pub mod poller;
+pub mod walk;
 
 pub mod app_store;
+pub mod bluesky;
+pub mod http_json;
 pub mod kiyoh;
 pub mod replay;
 pub mod trustpilot;
@@ -85,36 +88,43 @@ impl Item {
 }
 
 /// The kinds of sources, as they stand in `kind = "…"` of a `[[source]]`.
-pub const KINDS: &[&str] = &["replay", "app_store", "trustpilot", "kiyoh", "webhook"];
+pub const KINDS: &[&str] = &["bluesky", "app_store", "trustpilot", "kiyoh", "http_json", "webhook", "replay"];
 
 /// The settings of a source, by kind.
 #[derive(Clone, Debug)]
 pub enum SourceConfig {
-    /// Recorded mentions.
-    Replay(replay::Config),
+    /// Bluesky.
+    Bluesky(bluesky::Config),
     /// Customer reviews in Apple's App Store.
     AppStore(app_store::Config),
     /// Reviews on Trustpilot.
     Trustpilot(trustpilot::Config),
     /// Reviews on Kiyoh and KlantenVertellen.
     Kiyoh(kiyoh::Config),
+    /// Any JSON API, by configuration.
+    HttpJson(http_json::Config),
     /// Signed pushes.
     Webhook(webhook::Config),
+    /// Recorded mentions.
+    Replay(replay::Config),
 }
 
 /// A built source, by kind.
-#[derive(Debug)]
 pub enum AnySource {
-    /// Recorded mentions.
-    Replay(Box<replay::Replay>),
+    /// Bluesky.
+    Bluesky(Box<bluesky::Bluesky>),
     /// Customer reviews in Apple's App Store.
     AppStore(Box<app_store::AppStore>),
     /// Reviews on Trustpilot.
     Trustpilot(Box<trustpilot::Trustpilot>),
     /// Reviews on Kiyoh and KlantenVertellen.
     Kiyoh(Box<kiyoh::Kiyoh>),
+    /// Any JSON API, by configuration.
+    HttpJson(Box<http_json::HttpJson>),
     /// Signed pushes.
     Webhook(Box<webhook::Webhook>),
+    /// Recorded mentions.
+    Replay(Box<replay::Replay>),
 }
 
 impl SourceConfig {
@@ -122,11 +132,13 @@ impl SourceConfig {
     pub fn read(kind: &str, reader: &mut Reader, path: &str, table: Table) -> Option<SourceConfig> {
         let table = Value::Table(table);
         match kind {
-            "replay" => reader.read(path, table).map(SourceConfig::Replay),
+            "bluesky" => reader.read(path, table).map(SourceConfig::Bluesky),
             "app_store" => reader.read(path, table).map(SourceConfig::AppStore),
             "trustpilot" => reader.read(path, table).map(SourceConfig::Trustpilot),
             "kiyoh" => reader.read(path, table).map(SourceConfig::Kiyoh),
+            "http_json" => reader.read(path, table).map(SourceConfig::HttpJson),
             "webhook" => reader.read(path, table).map(SourceConfig::Webhook),
+            "replay" => reader.read(path, table).map(SourceConfig::Replay),
             _ => None,
         }
     }
@@ -134,22 +146,26 @@ impl SourceConfig {
     /// The name of the kind.
     pub fn kind(&self) -> &'static str {
         match self {
-            SourceConfig::Replay(_) => "replay",
+            SourceConfig::Bluesky(_) => "bluesky",
             SourceConfig::AppStore(_) => "app_store",
             SourceConfig::Trustpilot(_) => "trustpilot",
             SourceConfig::Kiyoh(_) => "kiyoh",
+            SourceConfig::HttpJson(_) => "http_json",
             SourceConfig::Webhook(_) => "webhook",
+            SourceConfig::Replay(_) => "replay",
         }
     }
 
     /// What is wrong with it, each as "key: what; what to do".
     pub fn validate(&self) -> Vec<String> {
         match self {
-            SourceConfig::Replay(config) => config.validate(),
+            SourceConfig::Bluesky(config) => config.validate(),
             SourceConfig::AppStore(config) => config.validate(),
             SourceConfig::Trustpilot(config) => config.validate(),
             SourceConfig::Kiyoh(config) => config.validate(),
+            SourceConfig::HttpJson(config) => config.validate(),
             SourceConfig::Webhook(config) => config.validate(),
+            SourceConfig::Replay(config) => config.validate(),
         }
     }
 
@@ -158,7 +174,11 @@ impl SourceConfig {
         match self {
             SourceConfig::Trustpilot(config) => config.own_accounts(),
             SourceConfig::Kiyoh(config) => config.own_accounts(),
-            SourceConfig::Replay(_) | SourceConfig::AppStore(_) | SourceConfig::Webhook(_) => Vec::new(),
+            SourceConfig::Bluesky(_)
+            | SourceConfig::AppStore(_)
+            | SourceConfig::HttpJson(_)
+            | SourceConfig::Webhook(_)
+            | SourceConfig::Replay(_) => Vec::new(),
         }
     }
 }
@@ -170,7 +190,9 @@ impl AnySource {
     /// When its settings cannot work on this machine.
     pub fn build(config: &SourceConfig, client: &Client) -> anyhow::Result<AnySource> {
         Ok(match config {
-            SourceConfig::Replay(config) => AnySource::Replay(Box::new(replay::build(config.clone()))),
+            SourceConfig::Bluesky(config) => {
+                AnySource::Bluesky(Box::new(bluesky::build(config.clone(), client.clone())))
+            }
             SourceConfig::AppStore(config) => {
                 AnySource::AppStore(Box::new(app_store::build(config.clone(), client.clone())))
             }
@@ -180,29 +202,52 @@ impl AnySource {
             SourceConfig::Kiyoh(config) => {
                 AnySource::Kiyoh(Box::new(kiyoh::build(config.clone(), client.clone())))
             }
+            SourceConfig::HttpJson(config) => {
+                AnySource::HttpJson(Box::new(http_json::build(config.clone(), client.clone())))
+            }
             SourceConfig::Webhook(config) => AnySource::Webhook(Box::new(webhook::build(config.clone()))),
+            SourceConfig::Replay(config) => AnySource::Replay(Box::new(replay::build(config.clone()))),
         })
     }
 
     /// See [`Source::fetch`].
     pub async fn fetch(&self, cursor: &str, now: Timestamp) -> Result<Page, Failure> {
         match self {
-            AnySource::Replay(source) => source.fetch(cursor, now).await,
+            AnySource::Bluesky(source) => source.fetch(cursor, now).await,
             AnySource::AppStore(source) => source.fetch(cursor, now).await,
             AnySource::Trustpilot(source) => source.fetch(cursor, now).await,
             AnySource::Kiyoh(source) => source.fetch(cursor, now).await,
+            AnySource::HttpJson(source) => source.fetch(cursor, now).await,
             AnySource::Webhook(source) => source.fetch(cursor, now).await,
+            AnySource::Replay(source) => source.fetch(cursor, now).await,
         }
     }
 
     /// See [`Source::check`].
     pub async fn check(&self) -> Result<String, Failure> {
         match self {
-            AnySource::Replay(source) => source.check().await,
+            AnySource::Bluesky(source) => source.check().await,
             AnySource::AppStore(source) => source.check().await,
             AnySource::Trustpilot(source) => source.check().await,
             AnySource::Kiyoh(source) => source.check().await,
+            AnySource::HttpJson(source) => source.check().await,
             AnySource::Webhook(source) => source.check().await,
+            AnySource::Replay(source) => source.check().await,
         }
+    }
+}
+
+// A connector holds sessions and tokens; its kind is all that a log may show of it.
+impl std::fmt::Debug for AnySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            AnySource::Bluesky(_) => "bluesky",
+            AnySource::AppStore(_) => "app_store",
+            AnySource::Trustpilot(_) => "trustpilot",
+            AnySource::Kiyoh(_) => "kiyoh",
+            AnySource::HttpJson(_) => "http_json",
+            AnySource::Webhook(_) => "webhook",
+            AnySource::Replay(_) => "replay",
+        })
     }
 }
