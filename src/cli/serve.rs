@@ -1,6 +1,6 @@
 //! run, health, migrate.
 
-use std::time::Duration;
+use std::fs::File;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -12,11 +12,7 @@ use crate::config::Config;
 use crate::decide::Mode;
 use crate::lifecycle::Tasks;
 use crate::source::client::{Client, Request};
-use crate::store::{Engine, Store};
-
-/// How long the right to run on a SQLite file holds without being renewed.
-const RUNNER_LEASE: Duration = Duration::from_secs(15);
-const RUNNER_RENEWAL: Duration = Duration::from_secs(5);
+use crate::store::Store;
 
 /// Runs the daemon until it is told to stop, or with `once` until nothing is due.
 pub async fn run(config: Config, once: bool) -> anyhow::Result<u8> {
@@ -24,7 +20,7 @@ pub async fn run(config: Config, once: bool) -> anyhow::Result<u8> {
     let mode = config.mode;
     let app = App::build(config, Clock::System).await?;
     let tasks = Tasks::new();
-    be_the_only_runner(&app, &tasks).await?;
+    let _lock = be_the_only_runner(&app).await?;
     let indexed = app.mirror.refresh_index(&app.store).await?;
     tracing::info!("Matching index built: {indexed} rows");
     if mode == Mode::Observe {
@@ -52,30 +48,17 @@ pub async fn run(config: Config, once: bool) -> anyhow::Result<u8> {
     Ok(if orderly { OK } else { FAILED })
 }
 
-/// SQLite is for one process: a second one is refused. PostgreSQL replicas share the work by leases.
-async fn be_the_only_runner(app: &App, tasks: &Tasks) -> anyhow::Result<()> {
-    if app.store.db.engine == Engine::Postgres {
-        return Ok(());
+/// SQLite is for one process: a second one is refused, by a lock that the system takes back when a process dies.
+/// PostgreSQL replicas share the work by leases.
+async fn be_the_only_runner(app: &App) -> anyhow::Result<Option<File>> {
+    let Some(database) = app.config.database.sqlite_file() else { return Ok(None) };
+    let path = database.with_extension("runner");
+    let lock = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+    if lock.try_lock().is_err() {
+        anyhow::bail!("another gehoord runs on {}; use PostgreSQL for several", database.display());
     }
-    let lease = app
-        .store
-        .take_lease("runner", RUNNER_LEASE)
-        .await?
-        .context("another gehoord runs on this SQLite file (or one was killed less than 15 seconds ago); use PostgreSQL for several")?;
-    let (store, stop) = (app.store.clone(), tasks.stop().clone());
-    tasks.spawn("runner lease", async move {
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(RUNNER_RENEWAL) => {}
-                () = stop.cancelled() => return store.release_lease(&lease).await,
-            }
-            anyhow::ensure!(
-                store.renew_lease(&lease, RUNNER_LEASE).await?,
-                "another gehoord took over this SQLite file"
-            );
-        }
-    });
-    Ok(())
+    app.store.end_leases_of_the_dead().await?;
+    Ok(Some(lock))
 }
 
 /// Asks the running daemon whether it is well.

@@ -52,6 +52,14 @@ pub struct Database {
     pub url: String,
 }
 
+impl Database {
+    /// The SQLite file, when it is one.
+    pub fn sqlite_file(&self) -> Option<std::path::PathBuf> {
+        let path = self.url.strip_prefix("sqlite://").or_else(|| self.url.strip_prefix("sqlite:"))?;
+        Some(path.split('?').next().unwrap_or(path).into())
+    }
+}
+
 impl Default for Database {
     fn default() -> Self {
         Database { url: "sqlite://gehoord.db".to_owned() }

@@ -51,6 +51,15 @@ pub struct Basis {
     pub now: Timestamp,
 }
 
+/// A judgement that was written, with the id of its decision.
+#[derive(Clone, Debug)]
+pub struct Decided<'a> {
+    /// What was judged.
+    pub judged: &'a Judged,
+    /// The id of the decision.
+    pub decision_id: String,
+}
+
 /// What was written of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
@@ -107,18 +116,37 @@ pub struct StoredDecision {
 }
 
 impl Store {
-    /// Writes a batch of judgements with all they owe. Mentions that were decided or edited meanwhile are left out.
-    pub async fn save_judged(&self, tx: &mut Tx, batch: &[Judged], basis: &Basis) -> anyhow::Result<Written> {
+    /// Writes a batch of judgements and takes their mentions out of the work list. Returns what was written; mentions
+    /// that were decided or edited meanwhile are left out. What the decisions owe is written by [`Store::owe`], in the
+    /// same transaction.
+    pub async fn save_judged<'a>(
+        &self,
+        tx: &mut Tx,
+        batch: &'a [Judged],
+        basis: &Basis,
+    ) -> anyhow::Result<Vec<Decided<'a>>> {
         let ours = self.mark_decided(tx, batch).await?;
         let batch: Vec<&Judged> = batch.iter().filter(|judged| ours.contains(&judged.mention.id)).collect();
         if batch.is_empty() {
-            return Ok(Written::default());
+            return Ok(Vec::new());
         }
         self.insert_assessments(tx, &batch, basis).await?;
         self.insert_person_links(tx, &batch, basis).await?;
         self.insert_answers(tx, &batch, basis).await?;
         let decisions = self.insert_decisions(tx, &batch, basis).await?;
-        let cases = self.save_cases(tx, &batch, basis).await?;
+        self.save_cases(tx, &batch, basis).await?;
+        Ok(batch
+            .into_iter()
+            .zip(decisions)
+            .map(|(judged, decision_id)| Decided { judged, decision_id })
+            .collect())
+    }
+
+    /// Owes what decisions decided: alerts to receivers, and effects in the CRM.
+    pub async fn owe(&self, tx: &mut Tx, decided: &[Decided<'_>], basis: &Basis) -> anyhow::Result<Written> {
+        let batch: Vec<&Judged> = decided.iter().map(|one| one.judged).collect();
+        let decisions: Vec<String> = decided.iter().map(|one| one.decision_id.clone()).collect();
+        let cases = batch.iter().filter(|judged| judged.decision.case == CaseStep::Open).count();
         let alerts = self.insert_alerts(tx, &batch, &decisions, basis).await?;
         let crm = self.insert_crm_effects(tx, &batch, &decisions, basis).await?;
         Ok(Written { decisions: batch.len(), cases, alerts, crm })

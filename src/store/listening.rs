@@ -105,6 +105,18 @@ impl Store {
         Ok(())
     }
 
+    /// Ends everything that an earlier process on this file held. Only for the one process that owns an SQLite file: what
+    /// stands there as held is then held by nobody alive.
+    pub async fn end_leases_of_the_dead(&self) -> anyhow::Result<()> {
+        let now = self.clock().now().as_millisecond();
+        sqlx::query("UPDATE lease SET until_at = 0").execute(self.db.write()).await?;
+        sqlx::query("UPDATE effect SET next_at = $1 WHERE state = 'started' AND next_at > $1")
+            .bind(now)
+            .execute(self.db.write())
+            .await?;
+        Ok(())
+    }
+
     /// Makes sure that every configured source has a row; a new one is due at once.
     pub async fn ensure_sources(&self, names: &[String]) -> anyhow::Result<()> {
         for name in names {
