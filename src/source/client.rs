@@ -56,6 +56,7 @@ pub struct Request {
     headers: HeaderMap,
     body: Option<Vec<u8>>,
     follow_redirects: bool,
+    from_content: bool,
 }
 
 /// A complete answer with a status below 400.
@@ -81,7 +82,14 @@ impl Request {
 
     /// A request with any method.
     pub fn new(method: Method, url: Url) -> Request {
-        Request { method, url, headers: HeaderMap::new(), body: None, follow_redirects: false }
+        Request {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+            follow_redirects: false,
+            from_content: false,
+        }
     }
 
     /// Adds a query parameter, escaped.
@@ -134,6 +142,13 @@ impl Request {
     /// Follows at most three redirects, each checked like an address from content unless it stays on the named host.
     pub fn following_redirects(mut self) -> Request {
         self.follow_redirects = true;
+        self
+    }
+
+    /// Marks the address as one that content led us to, for instance a redirect that was remembered: it is checked and
+    /// pinned like a redirect.
+    pub fn from_content(mut self) -> Request {
+        self.from_content = true;
         self
     }
 
@@ -202,7 +217,8 @@ impl Client {
         let named_host = request.url.host_str().map(str::to_owned);
         let mut moved_for_good = true;
         for hop in 0..=REDIRECTS_MAX {
-            let from_content = hop > 0 && request.url.host_str().map(str::to_owned) != named_host;
+            let from_content =
+                request.from_content || (hop > 0 && request.url.host_str().map(str::to_owned) != named_host);
             let client = if from_content { self.pinned(&request.url).await? } else { self.named.clone() };
             let mut response = self.send_once(&client, &request).await?;
             let Some(next) = redirect_target(&response, &request)? else {
