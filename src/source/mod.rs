@@ -1,11 +1,14 @@
 //! Where mentions come from. One provider per file; this file holds the contract and the one list of kinds.
 //!
 //! - `poller` decides when, and stores a page and its cursor together.
-//! - `client` is the only HTTP client; `json` reads pages item by item.
+//! - `client` is the only HTTP client; `json` reads pages item by item, `html` reads markup as words; `seen` remembers
+//!   what was handed over.
 //! - Every other file is one kind: its `Config`, `build`, `fetch` and a pure `parse`.
 
 pub mod client;
+pub mod html;
 pub mod json;
+pub mod seen;
 
 use std::time::Duration;
 
