@@ -10,6 +10,8 @@ pub mod html;
 pub mod json;
 pub mod seen;
 
+pub mod rss;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
