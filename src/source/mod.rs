@@ -10,6 +10,7 @@ pub mod html;
 pub mod json;
 pub mod seen;
 
+pub mod mastodon;
 pub mod rss;
 
 use std::time::Duration;
