@@ -13,6 +13,7 @@ pub mod broken;
 pub mod ids;
 pub mod retry;
 pub mod text;
+pub mod html;
 pub mod config;
 
 pub mod pipeline;

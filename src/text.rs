@@ -90,33 +90,9 @@ pub fn has_deceptive_characters(text: &str) -> bool {
     text.chars().any(|c| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200B}'..='\u{200F}' | '\u{2060}'))
 }
 
-/// Plain text from a piece of HTML, as sources such as Mastodon and feeds deliver it. Links keep their text only.
+/// Plain text from a piece of HTML, as sources deliver it. Links keep their text only.
 pub fn from_html(html: &str) -> String {
-    if !html.contains(['<', '&']) {
-        return html.to_owned();
-    }
-    let config = html2text::config::with_decorator(html2text::render::TrivialDecorator::new())
-        .no_link_wrapping()
-        .allow_width_overflow();
-    match config.string_from_read(html.as_bytes(), 10_000) {
-        Ok(text) => text.trim().to_owned(),
-        // Nesting beyond the parser's limit: the words still count, so tags are dropped by hand.
-        Err(_) => strip_tags(html),
-    }
-}
-
-fn strip_tags(html: &str) -> String {
-    let mut text = String::with_capacity(html.len());
-    let mut in_tag = false;
-    for character in html.chars() {
-        match character {
-            '<' => in_tag = true,
-            '>' => in_tag = false,
-            _ if !in_tag => text.push(character),
-            _ => {}
-        }
-    }
-    text
+    crate::html::to_text(html).0
 }
 
 /// Lower case without diacritics, for comparing names and words: "Pérez" and "perez" become one.

@@ -58,6 +58,7 @@ pub struct Request {
     follow_redirects: bool,
     any_status: bool,
     accepted: &'static [u16],
+    from_content: bool,
 }
 
 /// A complete answer: with a status below 400, with one that the request accepts, or with any status from
@@ -92,6 +93,7 @@ impl Request {
             follow_redirects: false,
             any_status: false,
             accepted: &[],
+            from_content: false,
         }
     }
 
@@ -151,6 +153,13 @@ impl Request {
     /// Lets these statuses of 400 and above come back as an answer, because the connector knows what they mean.
     pub fn accepting(mut self, statuses: &'static [u16]) -> Request {
         self.accepted = statuses;
+        self
+    }
+
+    /// Marks the address as one that content led us to, for instance a redirect that was remembered: it is checked and
+    /// pinned like a redirect.
+    pub fn from_content(mut self) -> Request {
+        self.from_content = true;
         self
     }
 
@@ -251,7 +260,8 @@ impl Client {
         let named_host = request.url.host_str().map(str::to_owned);
         let mut moved_for_good = true;
         for hop in 0..=REDIRECTS_MAX {
-            let from_content = hop > 0 && request.url.host_str().map(str::to_owned) != named_host;
+            let from_content =
+                request.from_content || (hop > 0 && request.url.host_str().map(str::to_owned) != named_host);
             let client = if from_content { self.pinned(&request.url).await? } else { self.named.clone() };
             let mut response = self.send_once(&client, &request).await?;
             let Some(next) = redirect_target(&response, &request)? else {

@@ -1,19 +1,22 @@
 //! Where mentions come from. One provider per file; this file holds the contract and the one list of kinds.
 //!
 //! - `poller` decides when, and stores a page and its cursor together.
-//! - `client` is the only HTTP client; `json` reads pages item by item; `walk` reads newest-first lists without holes.
+//! - `client` is the only HTTP client; `json` reads pages item by item; `walk` and `seen` remember what was read before.
 //! - Every other file is one kind: its `Config`, `build`, `fetch` and a pure `parse`.
 
 pub mod client;
 pub mod json;
 pub mod poller;
+pub mod seen;
 pub mod walk;
 
 pub mod app_store;
 pub mod bluesky;
 pub mod http_json;
 pub mod kiyoh;
+pub mod mastodon;
 pub mod replay;
+pub mod rss;
 pub mod trustpilot;
 pub mod webhook;
 
@@ -88,11 +91,16 @@ impl Item {
 }
 
 /// The kinds of sources, as they stand in `kind = "…"` of a `[[source]]`.
-pub const KINDS: &[&str] = &["bluesky", "app_store", "trustpilot", "kiyoh", "http_json", "webhook", "replay"];
+pub const KINDS: &[&str] =
+    &["rss", "mastodon", "bluesky", "app_store", "trustpilot", "kiyoh", "http_json", "webhook", "replay"];
 
 /// The settings of a source, by kind.
 #[derive(Clone, Debug)]
 pub enum SourceConfig {
+    /// RSS, Atom and JSON Feed.
+    Rss(rss::Config),
+    /// Mastodon and networks with its API.
+    Mastodon(mastodon::Config),
     /// Bluesky.
     Bluesky(bluesky::Config),
     /// Customer reviews in Apple's App Store.
@@ -111,6 +119,10 @@ pub enum SourceConfig {
 
 /// A built source, by kind.
 pub enum AnySource {
+    /// RSS, Atom and JSON Feed.
+    Rss(Box<rss::Rss>),
+    /// Mastodon and networks with its API.
+    Mastodon(Box<mastodon::Mastodon>),
     /// Bluesky.
     Bluesky(Box<bluesky::Bluesky>),
     /// Customer reviews in Apple's App Store.
@@ -132,6 +144,8 @@ impl SourceConfig {
     pub fn read(kind: &str, reader: &mut Reader, path: &str, table: Table) -> Option<SourceConfig> {
         let table = Value::Table(table);
         match kind {
+            "rss" => reader.read(path, table).map(SourceConfig::Rss),
+            "mastodon" => reader.read(path, table).map(SourceConfig::Mastodon),
             "bluesky" => reader.read(path, table).map(SourceConfig::Bluesky),
             "app_store" => reader.read(path, table).map(SourceConfig::AppStore),
             "trustpilot" => reader.read(path, table).map(SourceConfig::Trustpilot),
@@ -146,6 +160,8 @@ impl SourceConfig {
     /// The name of the kind.
     pub fn kind(&self) -> &'static str {
         match self {
+            SourceConfig::Rss(_) => "rss",
+            SourceConfig::Mastodon(_) => "mastodon",
             SourceConfig::Bluesky(_) => "bluesky",
             SourceConfig::AppStore(_) => "app_store",
             SourceConfig::Trustpilot(_) => "trustpilot",
@@ -159,6 +175,8 @@ impl SourceConfig {
     /// What is wrong with it, each as "key: what; what to do".
     pub fn validate(&self) -> Vec<String> {
         match self {
+            SourceConfig::Rss(config) => config.validate(),
+            SourceConfig::Mastodon(config) => config.validate(),
             SourceConfig::Bluesky(config) => config.validate(),
             SourceConfig::AppStore(config) => config.validate(),
             SourceConfig::Trustpilot(config) => config.validate(),
@@ -174,7 +192,9 @@ impl SourceConfig {
         match self {
             SourceConfig::Trustpilot(config) => config.own_accounts(),
             SourceConfig::Kiyoh(config) => config.own_accounts(),
-            SourceConfig::Bluesky(_)
+            SourceConfig::Rss(_)
+            | SourceConfig::Mastodon(_)
+            | SourceConfig::Bluesky(_)
             | SourceConfig::AppStore(_)
             | SourceConfig::HttpJson(_)
             | SourceConfig::Webhook(_)
@@ -190,6 +210,10 @@ impl AnySource {
     /// When its settings cannot work on this machine.
     pub fn build(config: &SourceConfig, client: &Client) -> anyhow::Result<AnySource> {
         Ok(match config {
+            SourceConfig::Rss(config) => AnySource::Rss(Box::new(rss::build(config.clone(), client.clone()))),
+            SourceConfig::Mastodon(config) => {
+                AnySource::Mastodon(Box::new(mastodon::build(config.clone(), client.clone())))
+            }
             SourceConfig::Bluesky(config) => {
                 AnySource::Bluesky(Box::new(bluesky::build(config.clone(), client.clone())))
             }
@@ -213,6 +237,8 @@ impl AnySource {
     /// See [`Source::fetch`].
     pub async fn fetch(&self, cursor: &str, now: Timestamp) -> Result<Page, Failure> {
         match self {
+            AnySource::Rss(source) => source.fetch(cursor, now).await,
+            AnySource::Mastodon(source) => source.fetch(cursor, now).await,
             AnySource::Bluesky(source) => source.fetch(cursor, now).await,
             AnySource::AppStore(source) => source.fetch(cursor, now).await,
             AnySource::Trustpilot(source) => source.fetch(cursor, now).await,
@@ -226,6 +252,8 @@ impl AnySource {
     /// See [`Source::check`].
     pub async fn check(&self) -> Result<String, Failure> {
         match self {
+            AnySource::Rss(source) => source.check().await,
+            AnySource::Mastodon(source) => source.check().await,
             AnySource::Bluesky(source) => source.check().await,
             AnySource::AppStore(source) => source.check().await,
             AnySource::Trustpilot(source) => source.check().await,
@@ -241,6 +269,8 @@ impl AnySource {
 impl std::fmt::Debug for AnySource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            AnySource::Rss(_) => "rss",
+            AnySource::Mastodon(_) => "mastodon",
             AnySource::Bluesky(_) => "bluesky",
             AnySource::AppStore(_) => "app_store",
             AnySource::Trustpilot(_) => "trustpilot",
