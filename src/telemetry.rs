@@ -1,6 +1,7 @@
 //! Logs and metrics. Names of metrics come from one place, labels from closed enums, and every series exists at zero.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
@@ -265,8 +266,11 @@ pub enum LogFormat {
 pub fn init_logs(format: LogFormat, default_level: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("GEHOORD_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default_level));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
     // A second call, as in tests, keeps the first subscriber.
     let _ = match format {
         LogFormat::Text => builder.try_init(),

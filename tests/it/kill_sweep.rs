@@ -22,9 +22,9 @@ use crate::support::number;
 
 const POSTS: usize = 12;
 /// Calls at which the program is killed, and what each stands for.
-const CALLS: [&str; 3] = ["pwrite64", "fdatasync", "sendto"];
+const CALLS: [&str; 4] = ["pwrite64", "fsync", "writev", "sendto"];
 /// Every how many occurrences of a call the program is killed: the sweep is thinned so that it stays within minutes.
-const KILL_POINTS_MAX: usize = 75;
+const KILL_POINTS_MAX: usize = 80;
 
 /// The servers around one run.
 struct World {

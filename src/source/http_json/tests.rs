@@ -234,7 +234,7 @@ async fn the_discourse_example_reads_posts_edits_and_withdrawals() {
     );
     assert_eq!(
         edited.text,
-        "Sinds de update valt mijn verbinding elk uur weg.\nModem herstarten helpt niet.\n\nlampjes"
+        "Sinds de update valt mijn verbinding elk uur weg.\nModem herstarten helpt niet."
     );
     assert!(edited.has_media && !plain.has_media);
     assert_eq!(edited.edited_at.unwrap().to_string(), "2026-11-20T09:08:40Z");
