@@ -70,9 +70,9 @@ fn print_summary(outcome: &serde_json::Value) {
     }
 }
 
-/// A folder that goes when the demo ends.
-struct DemoFolder {
-    path: std::path::PathBuf,
+/// A folder that goes when the demo or bench ends.
+pub(super) struct DemoFolder {
+    pub(super) path: std::path::PathBuf,
 }
 
 impl Drop for DemoFolder {
@@ -82,9 +82,9 @@ impl Drop for DemoFolder {
     }
 }
 
-fn demo_folder() -> anyhow::Result<DemoFolder> {
+pub(super) fn demo_folder() -> anyhow::Result<DemoFolder> {
     let base = std::env::var_os("GEHOORD_DATA").map_or_else(std::env::temp_dir, Into::into);
-    let path = base.join(format!("gehoord-demo-{}", crate::ids::new_token()));
+    let path = base.join(format!("gehoord-{}", crate::ids::new_token()));
     std::fs::create_dir_all(&path)
         .with_context(|| format!("{} cannot be made; set GEHOORD_DATA", path.display()))?;
     Ok(DemoFolder { path })

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 /// The largest mail that is taken.
 const MAIL_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -17,6 +18,8 @@ pub struct Mail {
     pub to: Vec<String>,
     /// The whole message.
     pub message: String,
+    /// When the last byte was there.
+    pub arrived: Instant,
 }
 
 impl Mail {
@@ -78,10 +81,11 @@ impl Mailbox {
                 "DATA" => {
                     write.write_all(b"354 go on\r\n").await?;
                     let message = read_message(&mut read).await?;
-                    self.mails
-                        .lock()
-                        .expect("nobody panics while holding mails")
-                        .push(Mail { to: std::mem::take(&mut to), message });
+                    self.mails.lock().expect("nobody panics while holding mails").push(Mail {
+                        to: std::mem::take(&mut to),
+                        message,
+                        arrived: Instant::now(),
+                    });
                     b"250 kept\r\n"
                 }
                 "QUIT" => {

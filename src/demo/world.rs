@@ -17,6 +17,9 @@ use super::story::Post;
 /// Posts on one page of the network.
 const PAGE: usize = 40;
 
+/// The number before the first post's.
+const FIRST_NUMBER: u64 = 110_000_000_000_000_000;
+
 /// What is public so far.
 #[derive(Clone, Debug, Default)]
 pub struct World {
@@ -35,7 +38,7 @@ impl World {
     /// Makes a post public, as said at `at`.
     pub fn publish(&self, post: Post, at: Timestamp) {
         let mut published = self.published.write().expect("nobody panics while publishing");
-        let number = 110_000_000_000_000_000 + published.len() as u64 + 1;
+        let number = FIRST_NUMBER + published.len() as u64 + 1;
         published.push(Published { number, at, post });
     }
 
@@ -89,17 +92,26 @@ async fn tag_timeline(
     Query(paging): Query<Paging>,
 ) -> Response {
     let limit = paging.limit.unwrap_or(20).min(PAGE);
-    let mut posts = world.of("mastodon");
-    posts.retain(|one| {
-        paging.min_id.is_none_or(|id| one.number > id)
+    let fits = |one: &&Published| {
+        one.post.feed == "mastodon"
+            && paging.min_id.is_none_or(|id| one.number > id)
             && paging.since_id.is_none_or(|id| one.number > id)
             && paging.max_id.is_none_or(|id| one.number < id)
-    });
-    match paging.min_id {
-        Some(_) => posts.truncate(limit),
-        None => drop(posts.drain(..posts.len().saturating_sub(limit))),
-    }
-    posts.reverse();
+    };
+    let posts: Vec<Published> = {
+        let published = world.published.read().expect("nobody panics while publishing");
+        match paging.min_id {
+            Some(id) => {
+                // Numbers rise by one, so the page begins at a known place.
+                let from = (id.saturating_sub(FIRST_NUMBER) as usize).min(published.len());
+                let mut page: Vec<Published> =
+                    published[from..].iter().filter(fits).take(limit).cloned().collect();
+                page.reverse();
+                page
+            }
+            None => published.iter().rev().filter(fits).take(limit).cloned().collect(),
+        }
+    };
     Json(posts.iter().map(|one| world.as_status(one)).collect::<Vec<_>>()).into_response()
 }
 
