@@ -2,10 +2,37 @@
 //!
 //! Start with [`Assessor::assess`]. Relevance comes first: a bare keyword or a homonym is not enough. Unknown stays
 //! unknown: a text in no known language gets no verdict. The words that decided are kept as evidence.
+//!
+//! - `reading` turns a text into words once (`words` knows how one word is folded); everything below looks at that.
+//! - `relevance`, `language`, `complaint`, `severity`, `references` and `topic` each answer one question.
+//! - `lexicon` finds the word lists of `config/lexicon/`, which are data.
+
+mod complaint;
+mod language;
+mod lexicon;
+mod reading;
+mod references;
+mod relevance;
+mod severity;
+mod topic;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
 use crate::mention::Mention;
+use complaint::{Circumstances, Verdict};
+use language::Spoken;
+use lexicon::{Found, Lexicon};
+use reading::Reading;
+use references::References;
+use relevance::{About, Relevance};
+
+pub use topic::topic_name;
+
+/// The most reasons that are kept.
+const EVIDENCE_MAX: usize = 12;
+/// The longest reason that is kept, in characters.
+const REASON_CHARACTERS_MAX: usize = 80;
 
 /// Rises whenever rules or word lists change, so that stored verdicts say what made them.
 pub const VERSION: &str = "rules-1";
@@ -147,10 +174,11 @@ pub struct Brand {
     /// Words that show that an ambiguous term means the brand.
     #[serde(default)]
     pub context: Vec<String>,
-    /// Words that show that it is about something else.
+    /// Words that show that it is about something else: homonyms, competitors. They outweigh a name alone, not a post
+    /// that addresses our account.
     #[serde(default)]
     pub not: Vec<String>,
-    /// Product names.
+    /// Product names. Like ambiguous terms they count only beside one of `context`, or beside a term.
     #[serde(default)]
     pub products: Vec<String>,
 }
@@ -170,14 +198,15 @@ pub struct ReferenceFormat {
 pub struct AssessSettings {
     /// Brands that are listened for.
     pub brands: Vec<Brand>,
-    /// Formats of numbers.
+    /// Formats of numbers; a kind that is not among them keeps the format that ships.
     pub references: Vec<ReferenceFormat>,
 }
 
 /// Judges mentions. Built once from the settings; immutable.
 #[derive(Debug)]
 pub struct Assessor {
-    settings: AssessSettings,
+    relevance: Relevance,
+    references: References,
 }
 
 impl Assessor {
@@ -186,25 +215,156 @@ impl Assessor {
     /// # Errors
     /// One message for each pattern that does not compile, with its place in the settings.
     pub fn new(settings: AssessSettings) -> Result<Assessor, Vec<String>> {
-        Ok(Assessor { settings })
+        let relevance = Relevance::new(&settings.brands);
+        let references = References::new(&settings.references);
+        match (relevance, references) {
+            (Ok(relevance), Ok(references)) => Ok(Assessor { relevance, references }),
+            (relevance, references) => {
+                Err(relevance.err().into_iter().chain(references.err().into_iter().flatten()).collect())
+            }
+        }
     }
 
     /// Judges one mention. `parent` is what it replies to, judged with it; `directed` says that the mention is on a page
     /// or account of our own (a review of us, a message to us), where a brand need not be named.
     pub fn assess(&self, mention: &Mention, parent: Option<&Mention>, directed: Option<&str>) -> Assessment {
-        let _ = parent;
-        Assessment {
-            relevant: true,
-            brand: directed
-                .map(str::to_owned)
-                .or_else(|| self.settings.brands.first().map(|b| b.name.clone())),
-            language: mention.language_hint.clone(),
-            class: Class::Complaint,
-            probability: 0.5,
-            severity: Severity::Normal,
-            topic: None,
-            references: Vec::new(),
-            evidence: Vec::new(),
+        let above = parent.map(|parent| self.judge(parent, None, None).0);
+        let (mut assessment, topic_reason) = self.judge(mention, above.as_ref(), directed);
+        assessment.evidence.extend(topic_reason);
+        assessment.evidence = shortened(assessment.evidence);
+        assessment
+    }
+
+    /// The assessment, and the reason for its topic, which comes last.
+    fn judge(
+        &self,
+        mention: &Mention,
+        above: Option<&Assessment>,
+        directed: Option<&str>,
+    ) -> (Assessment, Option<String>) {
+        let text = mention.whole_text();
+        let reading = Reading::of(&text);
+        let about = self.about(mention, &reading, above, directed);
+        let heard = Heard::of(&reading, &text, mention.language_hint.as_deref());
+        let known = Circumstances {
+            rating: mention.rating,
+            parent_complains: above.is_some_and(|above| above.class == Class::Complaint),
+            about_us: about.is_some(),
+        };
+        let verdict = heard.verdict(&reading, known);
+        let (severity, mut reasons) = heard.severity(&reading, &verdict);
+        let about = about.filter(|_| !verdict.spam);
+        let topic = heard.lexicon.and_then(|lexicon| topic::shipped().find(&reading, lexicon.language));
+        let topic = topic.filter(|_| !verdict.spam);
+        reasons.extend(about.iter().map(|about| about.evidence.clone()));
+        reasons.extend(verdict.evidence);
+        let assessment = Assessment {
+            relevant: about.is_some(),
+            brand: about.map(|about| about.brand),
+            language: heard.language,
+            class: verdict.class,
+            probability: verdict.probability,
+            severity,
+            topic: topic.as_ref().map(|(id, _)| (*id).to_owned()),
+            references: self.references.find(&text, mention.reference.as_deref()),
+            evidence: reasons,
+        };
+        (assessment, topic.map(|(id, words)| format!("topic {id}: {}", words.join(", "))))
+    }
+
+    /// The brand it is about: named in the text, ours by its place, said by our own account, or by the conversation.
+    fn about(
+        &self,
+        mention: &Mention,
+        reading: &Reading,
+        above: Option<&Assessment>,
+        directed: Option<&str>,
+    ) -> Option<About> {
+        let said =
+            |brand: &str, evidence: &str| About { brand: brand.to_owned(), evidence: evidence.to_owned() };
+        if let Some(brand) = directed {
+            return Some(said(brand, "about us: on our own page"));
         }
+        let by_account = || {
+            let handle = mention.author.handle.as_deref()?;
+            self.relevance.of_account(handle).map(|brand| said(brand, "about us: an account with our name"))
+        };
+        let by_thread = || {
+            let brand = above.filter(|above| above.relevant)?.brand.as_deref()?;
+            Some(said(brand, "about us: replies to a post about us"))
+        };
+        self.relevance.about(reading).or_else(by_account).or_else(by_thread)
     }
 }
+
+/// A text with its language and what the word lists found in it.
+struct Heard {
+    language: Option<String>,
+    /// The word lists that judge it; none for a language that we do not judge.
+    lexicon: Option<&'static Lexicon>,
+    found: Vec<Found>,
+    /// Where the language is not known, both lists are read for what cannot wait.
+    unsure: Vec<(&'static Lexicon, Vec<Found>)>,
+}
+
+impl Heard {
+    fn of(reading: &Reading, text: &str, hint: Option<&str>) -> Heard {
+        let spoken = language::spoken(reading, text, hint);
+        if let Spoken::In(code) = &spoken {
+            let lexicon = lexicon::of_language(code);
+            let found = lexicon.map(|lexicon| lexicon.find(reading)).unwrap_or_default();
+            return Heard { language: Some(code.clone()), lexicon, found, unsure: Vec::new() };
+        }
+        let mut unsure: Vec<_> =
+            lexicon::all().into_iter().map(|lexicon| (lexicon, lexicon.find(reading))).collect();
+        if spoken == Spoken::TooShort {
+            let own = |list: &(&Lexicon, Vec<Found>)| list.0.count_own(&list.1);
+            unsure.sort_by_key(|list| std::cmp::Reverse(own(list)));
+            if own(&unsure[0]) > own(&unsure[1]) {
+                let (lexicon, found) = unsure.swap_remove(0);
+                let language = Some(lexicon.language.to_owned());
+                return Heard { language, lexicon: Some(lexicon), found, unsure: Vec::new() };
+            }
+        }
+        Heard { language: None, lexicon: None, found: Vec::new(), unsure }
+    }
+
+    fn verdict(&self, reading: &Reading, known: Circumstances) -> Verdict {
+        let by_stars = || complaint::judge_stars(known.rating, reading.tokens.is_empty());
+        match self.lexicon {
+            Some(lexicon) if !reading.tokens.is_empty() => {
+                complaint::judge(reading, lexicon, &self.found, known)
+            }
+            _ => by_stars().unwrap_or(Verdict {
+                class: Class::Unknown,
+                probability: 0.0,
+                spam: false,
+                evidence: vec!["not understood".to_owned()],
+            }),
+        }
+    }
+
+    fn severity(&self, reading: &Reading, verdict: &Verdict) -> (Severity, Vec<String>) {
+        if verdict.spam {
+            return (Severity::Low, Vec::new());
+        }
+        let mut lists: Vec<(&Lexicon, &[Found])> = Vec::new();
+        lists.extend(self.lexicon.map(|lexicon| (lexicon, self.found.as_slice())));
+        lists.extend(self.unsure.iter().map(|(lexicon, found)| (*lexicon, found.as_slice())));
+        severity::judge(reading, verdict.class, &lists)
+    }
+}
+
+fn shortened(evidence: Vec<String>) -> Vec<String> {
+    let mut short: Vec<String> = Vec::new();
+    for reason in evidence {
+        let reason = crate::text::excerpt(&reason, REASON_CHARACTERS_MAX);
+        if short.len() < EVIDENCE_MAX && !short.contains(&reason) {
+            short.push(reason);
+        }
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests;
