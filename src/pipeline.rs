@@ -19,7 +19,7 @@ use crate::config::SourceCommon;
 use crate::decide::{CaseStep, Mode, OpenCase, Policy, RegisterHealth, Situation, decide};
 use crate::escalate::mirror::Mirror;
 use crate::ids;
-use crate::matching::{self, Facts, Index};
+use crate::matching::{self, Band, Facts, Index};
 use crate::mention::StoredMention;
 use crate::recognise::{self, Recognition};
 use crate::register::{ContactKey, StoredContact, StoredTicket};
@@ -214,11 +214,14 @@ impl Pipeline {
         );
         let ticket = [&answers.same_case, &answers.same_customer]
             .into_iter()
+            .filter(|answer| answer.band != Band::New)
             .find_map(|answer| answer.ticket_id.as_deref())
             .and_then(|id| {
                 own_tickets.iter().chain(&by_reference).chain(by_thread).find(|ticket| ticket.id == id)
             });
-        let problem = answers.same_problem.problem_id.as_deref().and_then(|id| self.mirror.problem(id));
+        let problem_id =
+            answers.same_problem.problem_id.as_deref().filter(|_| answers.same_problem.band != Band::New);
+        let problem = problem_id.and_then(|id| self.mirror.problem(id));
         let decision = decide(
             &Situation {
                 mention,
