@@ -51,6 +51,7 @@ struct Gathered {
     by_contact: HashMap<String, Vec<StoredTicket>>,
     cases: OpenCases,
     case_tickets: HashMap<String, StoredTicket>,
+    opened: HashMap<String, String>,
 }
 
 impl Pipeline {
@@ -197,9 +198,13 @@ impl Pipeline {
         let recognition = self.recognise(mention, &assessment, gathered);
         let open_case = gathered.cases.of(mention, parent_of(mention, &gathered.parents));
         let by_reference = gathered.tickets_named_in(&assessment);
-        let own_tickets = gathered.tickets_of(&recognition);
-        let by_thread =
-            open_case.as_ref().and_then(|case| gathered.case_tickets.get(case.ticket_id.as_deref()?));
+        let opened_for_it = gathered.opened.get(&mention.id).map(String::as_str);
+        let mut own_tickets = gathered.tickets_of(&recognition);
+        own_tickets.retain(|ticket| Some(ticket.id.as_str()) != opened_for_it);
+        let by_thread = open_case
+            .as_ref()
+            .and_then(|case| gathered.case_tickets.get(case.ticket_id.as_deref()?))
+            .filter(|ticket| Some(ticket.id.as_str()) != opened_for_it);
         let answers = matching::answer(
             &Facts {
                 mention: &mention.mention,
@@ -208,6 +213,7 @@ impl Pipeline {
                 by_reference: &by_reference,
                 by_thread,
                 own_tickets: &own_tickets,
+                opened_for_it,
                 now,
             },
             index,
@@ -317,6 +323,12 @@ impl Pipeline {
         for ticket in self.store.tickets_by_number(&numbers).await? {
             gathered.by_number.entry(ticket.ticket.number.clone()).or_default().push(ticket);
         }
+        let judged_before: Vec<&str> = mentions
+            .iter()
+            .filter(|mention| mention.decided > 0)
+            .map(|mention| mention.id.as_str())
+            .collect();
+        gathered.opened = self.store.opened_for(&judged_before).await?;
         let case_tickets = gathered.cases.ticket_ids();
         for ticket in self.store.tickets(&case_tickets).await? {
             gathered.case_tickets.insert(ticket.id.clone(), ticket);

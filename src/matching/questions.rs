@@ -36,6 +36,8 @@ pub struct Facts<'a> {
     pub by_thread: Option<&'a StoredTicket>,
     /// The recognised person's own tickets.
     pub own_tickets: &'a [StoredTicket],
+    /// The ticket (row id) that we opened for this very mention: it is no proof that somebody knew.
+    pub opened_for_it: Option<&'a str>,
     /// The present moment.
     pub now: Timestamp,
 }
@@ -70,7 +72,8 @@ pub fn answer(facts: &Facts, index: &Index) -> Answers {
     let contact = facts.recognition.person.as_ref().map(|person| person.contact_id.as_str());
     let is_own = |hit: &Hit| {
         let listed = facts.own_tickets.iter().any(|own| hit.ticket_id.as_deref() == Some(own.id.as_str()));
-        listed || (contact.is_some() && hit.contact_id.as_deref() == contact)
+        let opened_for_it = facts.opened_for_it.is_some() && hit.ticket_id.as_deref() == facts.opened_for_it;
+        listed || opened_for_it || (contact.is_some() && hit.contact_id.as_deref() == contact)
     };
     let candidates = problems::likely(&query, facts.now, is_own);
     let same_case = same_case(facts, &query, &candidates);
@@ -364,6 +367,7 @@ mod tests {
                 by_reference: &self.by_reference,
                 by_thread: self.by_thread.as_ref(),
                 own_tickets: &self.own,
+                opened_for_it: None,
                 now: now(),
             };
             answer(&facts, &register())

@@ -84,6 +84,7 @@ fn what_is_no_complaint_is_not_taken_for_a_known_problem() {
                 recognition: &Recognition::default(),
                 by_reference: &[],
                 by_thread: None,
+                opened_for_it: None,
                 own_tickets: &[],
                 now: now(),
             };
@@ -116,6 +117,7 @@ fn with_person_and_numbers_every_expected_ticket_and_more_problems_are_found() {
             recognition: &recognition,
             by_reference: &told.named,
             by_thread: None,
+            opened_for_it: None,
             own_tickets: &own,
             now: now(),
         };
