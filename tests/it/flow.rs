@@ -306,3 +306,34 @@ async fn a_problem_that_gains_a_solved_ticket_counts_only_those_who_still_wait()
         assert_eq!(app.the_alert()["others_silent"], 1, "{}", app.engine);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p6_two_replicas_share_the_work_and_double_nothing() {
+    let Some(address) = crate::support::peer("GEHOORD_TEST_POSTGRES") else { return };
+    let mut app = TestApp::start(crate::support::postgres(&address).await).await;
+    let config = (*app.app.config).clone();
+    let second =
+        gehoord::store::Store::open(&config.database.url, app.app.store.clock().clone()).await.unwrap();
+    let client = gehoord::source::client::Client::new().unwrap();
+    let replica = gehoord::app::App::with_parts(config, second, client).await.unwrap();
+    for n in 0..40 {
+        let about = if n % 4 == 0 { "ticket 18312" } else { "mijn aansluiting" };
+        app.says(post(
+            &format!("{n}"),
+            &format!("klant{n}"),
+            &format!("Veldnet doet niets aan {about}, belachelijk dit!"),
+        ));
+    }
+    app.pass(Duration::from_secs(61));
+    for _ in 0..5 {
+        let (one, two) = tokio::join!(app.app.step_until_idle(), replica.step_until_idle());
+        // A batch that the other took first is no error.
+        one.unwrap();
+        two.unwrap();
+    }
+    let alerts = app.new_alerts();
+    let distinct: std::collections::BTreeSet<String> =
+        alerts.iter().map(|alert| alert["key"].to_string()).collect();
+    assert_eq!((alerts.len(), distinct.len()), (40, 40));
+    assert_eq!(app.notes("18312").len(), 10);
+}

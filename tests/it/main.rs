@@ -4,6 +4,7 @@ mod controls;
 mod faults;
 mod flow;
 mod kill_sweep;
+mod layers;
 mod request_tracker;
 mod scenario;
 mod store;
