@@ -200,10 +200,12 @@ CREATE TABLE ticket (
     created_at   BIGINT NOT NULL,
     updated_at   BIGINT NOT NULL,
     solved_at    BIGINT,
+    opened_for   TEXT,               -- mention that we opened it for, by our marker in its text
     content_hash TEXT NOT NULL,
     changed_seq  BIGINT NOT NULL,
     deleted      BIGINT NOT NULL
 );
+CREATE INDEX ticket_opened_for ON ticket (opened_for) WHERE opened_for IS NOT NULL;
 CREATE INDEX ticket_changed ON ticket (changed_seq);
 CREATE INDEX ticket_contact ON ticket (contact_id);
 CREATE INDEX ticket_problem ON ticket (problem_id);

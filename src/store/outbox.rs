@@ -157,21 +157,15 @@ impl Store {
         let mut claimed =
             rows.iter().map(|row| claimed_effect(row, &token)).collect::<anyhow::Result<Vec<_>>>()?;
         for effect in &mut claimed {
-            let unknown = sqlx::query(
+            sqlx::query(
                 "UPDATE attempt SET outcome = 'unknown', ended_at = $1 WHERE effect_id = $2 AND outcome = 'started'",
             )
             .bind(now.as_millisecond())
             .bind(&effect.id)
             .execute(&mut *tx.tx)
-            .await?
-            .rows_affected();
-            let earlier = sqlx::query(
-                "SELECT COUNT(*) AS n FROM attempt WHERE effect_id = $1 AND outcome IN ('unknown', 'fenced')",
-            )
-            .bind(&effect.id)
-            .fetch_one(&mut *tx.tx)
             .await?;
-            effect.again = unknown > 0 || get::<i64, _>(&earlier, "n")? > 0;
+            // Also after a failure that was answered: of an action in several steps, the first may have been done.
+            effect.again = effect.attempt > 1;
             sqlx::query("INSERT INTO attempt (effect_id, number, token, started_at, outcome) VALUES ($1, $2, $3, $4, 'started')")
                 .bind(&effect.id)
                 .bind(effect.attempt)

@@ -1,6 +1,11 @@
 //! The one integration binary.
 
+mod controls;
+mod faults;
+mod flow;
 mod kill_sweep;
+mod layers;
 mod request_tracker;
+mod scenario;
 mod store;
 mod support;

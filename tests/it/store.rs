@@ -483,8 +483,10 @@ async fn a_lost_claim_can_write_nothing_and_the_next_attempt_knows_of_it() {
 async fn many_claimers_keep_every_thread_in_order_and_claim_nothing_twice() {
     for test in stores().await {
         for round in 0..10 {
+            // Later ones are due earlier, so that only the thread can keep them in order.
+            let due = start() - Duration::from_secs(round);
             let effects: Vec<NewEffect> = (0..4)
-                .map(|thread| effect(&format!("{thread}-{round}"), &format!("thread {thread}"), start()))
+                .map(|thread| effect(&format!("{thread}-{round}"), &format!("thread {thread}"), due))
                 .collect();
             owe(&test, &effects).await;
         }
