@@ -56,6 +56,15 @@ CREATE TABLE listening_gap (
 );
 CREATE INDEX listening_gap_open ON listening_gap (source, to_at);
 
+-- Requests to a webhook that were stored, so that one sent again is not stored again. Kept for a day.
+CREATE TABLE webhook_seen (
+    source  TEXT NOT NULL,   -- configured name
+    id      TEXT NOT NULL,   -- the sender's id of the request
+    seen_at BIGINT NOT NULL, -- when it was stored
+    PRIMARY KEY (source, id)
+);
+CREATE INDEX webhook_seen_at ON webhook_seen (seen_at);
+
 -- An account on a source. Erasable alone.
 CREATE TABLE author (
     id           TEXT PRIMARY KEY,
