@@ -13,7 +13,7 @@ use gehoord::store::mentions::{IncomingPage, Stored};
 use gehoord::store::outbox::{Intent, NewEffect, Outcome};
 use jiff::Timestamp;
 
-use crate::support::{TestStore, number, start, stores};
+use crate::support::{TestStore, beside, number, start, stores};
 
 fn mention(id: &str, text: &str) -> Mention {
     let author = Author {
@@ -346,7 +346,7 @@ async fn no_late_commit_of_the_register_is_skipped() {
         let writers: Vec<_> = (0..4)
             .map(|writer| {
                 let store = store.clone();
-                tokio::spawn(async move {
+                beside(async move {
                     for row in 0..10 {
                         let id = format!("{writer}-{row}");
                         let page = RegisterPage {
@@ -494,7 +494,7 @@ async fn many_claimers_keep_every_thread_in_order_and_claim_nothing_twice() {
         let workers: Vec<_> = (0..6)
             .map(|_| {
                 let (store, sent) = (test.store.clone(), sent.clone());
-                tokio::spawn(async move {
+                beside(async move {
                     let mut idle = 0;
                     while idle < 20 {
                         let claimed = store.claim_due(Duration::from_secs(60), 2, None).await.unwrap();
