@@ -1,19 +1,33 @@
 //! The three questions, answered apart: same case as a ticket? same customer, other case? same problem of others? Pure.
 //!
-//! - `index` finds the tickets and problems that resemble a text, over the whole register.
-//! - `questions` turns what was found and what is known exactly into three answers with tier, score, probability, band
+//! - `terms` reads a text as words and pieces of words, `postings` and `documents` keep which ticket holds which.
+//! - [`index`] finds the tickets and problems that resemble a text, over the whole register; [`Query`] is one such text.
+//! - [`problems`] makes problems of tickets, [`calibration`] makes probabilities of scores.
+//! - [`questions`] turns what was found and what is known exactly into three answers with tier, score, probability, band
 //!   and evidence.
 //!
 //! Start with [`questions::answer`]. Text alone is never more than *perhaps* until the installation has learned its
 //! thresholds; an exact reference, a thread or a certain person is enough to act from the first day.
 
+mod stop_words;
+mod terms;
+mod postings;
+mod documents;
 pub mod index;
+mod search;
+pub mod problems;
+pub mod calibration;
 pub mod questions;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod story;
 
 use serde::{Deserialize, Serialize};
 
 pub use index::Index;
-pub use questions::{Answers, Facts, answer};
+pub use questions::{Answers, Facts, answer, likely_problems};
+pub use search::Query;
 
 /// Rises whenever scoring changes, so that stored answers say what made them.
 pub const VERSION: &str = "lexical-1";

@@ -1,6 +1,12 @@
 //! The one integration binary.
 
+mod cli;
+mod controls;
+mod faults;
+mod flow;
 mod kill_sweep;
+mod layers;
 mod request_tracker;
+mod scenario;
 mod store;
 mod support;
