@@ -55,7 +55,8 @@ fn words_of_the_story() -> Vec<String> {
     let story = concat!(env!("CARGO_MANIFEST_DIR"), "/demo/story");
     let mut words: Vec<String> = Vec::new();
     for file in ["tickets.csv", "problems.csv", "answers.csv", "mentions.jsonl", "invoice_wordings.txt"] {
-        let text = std::fs::read_to_string(format!("{story}/{file}")).expect("the story is in the repository");
+        let text =
+            std::fs::read_to_string(format!("{story}/{file}")).expect("the story is in the repository");
         words.extend(text.split(|c: char| !c.is_alphabetic()).filter(|w| w.len() > 1).map(str::to_lowercase));
     }
     words
