@@ -56,6 +56,15 @@ CREATE TABLE listening_gap (
 );
 CREATE INDEX listening_gap_open ON listening_gap (source, to_at);
 
+-- Requests to a webhook that were stored, so that one sent again is not stored again. Kept for a day.
+CREATE TABLE webhook_seen (
+    source  TEXT NOT NULL,   -- configured name
+    id      TEXT NOT NULL,   -- the sender's id of the request
+    seen_at BIGINT NOT NULL, -- when it was stored
+    PRIMARY KEY (source, id)
+);
+CREATE INDEX webhook_seen_at ON webhook_seen (seen_at);
+
 -- An account on a source. Erasable alone.
 CREATE TABLE author (
     id           TEXT PRIMARY KEY,
@@ -191,10 +200,12 @@ CREATE TABLE ticket (
     created_at   BIGINT NOT NULL,
     updated_at   BIGINT NOT NULL,
     solved_at    BIGINT,
+    opened_for   TEXT,               -- mention that we opened it for, by our marker in its text
     content_hash TEXT NOT NULL,
     changed_seq  BIGINT NOT NULL,
     deleted      BIGINT NOT NULL
 );
+CREATE INDEX ticket_opened_for ON ticket (opened_for) WHERE opened_for IS NOT NULL;
 CREATE INDEX ticket_changed ON ticket (changed_seq);
 CREATE INDEX ticket_contact ON ticket (contact_id);
 CREATE INDEX ticket_problem ON ticket (problem_id);

@@ -113,14 +113,13 @@ pub async fn gather(store: &Store, mention_id: &str) -> anyhow::Result<Option<Do
     };
     let ticket = first_ticket(&answers);
     let problem = first_problem(store, &answers, ticket.as_ref()).await?;
-    let contact_id = ticket.as_ref().and_then(|ticket| ticket.ticket.contact.clone());
+    let contact_id = own_ticket(&answers).and_then(|ticket| ticket.ticket.contact.clone());
     let (mut others_silent, mut others_public, mut oldest) = (0, 0, None);
     if let Some(problem) = &problem {
         let harmed = store.harmed_by(&problem.id, contact_id.as_deref(), decision.case_id.as_deref()).await?;
         (others_silent, others_public, oldest) = (harmed.silent, harmed.public, harmed.oldest_unresolved_at);
     }
-    let own = ticket
-        .as_ref()
+    let own = own_ticket(&answers)
         .filter(|ticket| ticket.ticket.status.is_unresolved())
         .map(|ticket| ticket.ticket.created_at);
     let promises = match &ticket {
@@ -184,6 +183,14 @@ fn first_ticket(answers: &[AnswerFacts]) -> Option<StoredTicket> {
             .iter()
             .find(|facts| facts.answer.question == question && facts.answer.band != Band::New)
             .and_then(|facts| facts.ticket.clone())
+    })
+}
+
+/// The customer's own ticket: not one of another customer that merely resembles the words.
+fn own_ticket(answers: &[AnswerFacts]) -> Option<&StoredTicket> {
+    [Question::SameCase, Question::SameCustomer].into_iter().find_map(|question| {
+        let facts = answers.iter().find(|facts| facts.answer.question == question)?;
+        facts.ticket.as_ref().filter(|_| facts.answer.band != Band::New)
     })
 }
 

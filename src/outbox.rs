@@ -13,10 +13,12 @@ use futures_util::stream::FuturesUnordered;
 
 use crate::alert::{AnyChannel, Letter, ReceiverConfig};
 use crate::config::Language;
+use crate::decide::CrmStep;
 use crate::dossier;
 use crate::escalate::{self, AnyCrm, CrmAction};
 use crate::failure::{Disposition, Failure, FailureKind};
 use crate::ids::process_rng;
+use crate::register::row_id;
 use crate::retry;
 use crate::store::Store;
 use crate::store::outbox::{ClaimedEffect, Intent, Outcome};
@@ -68,9 +70,27 @@ impl Outbox {
         if due.is_empty() { Ok(0) } else { self.store.send_off(&due, now).await }
     }
 
-    /// Claims effects that are due and delivers them. Returns how many were tried.
-    pub async fn deliver_due(&self) -> anyhow::Result<usize> {
-        let claimed = self.store.claim_due(LEASE, CLAIM_MAX).await?;
+    /// The targets that are configured: each has a delivery loop of its own, so that a slow one delays no other.
+    pub fn targets(&self) -> Vec<String> {
+        let channels = self.receivers.keys().map(|name| format!("channel:{name}"));
+        let crms = self.crms.keys().map(|name| format!("crm:{name}"));
+        // Tickets of nobody we know go to the first CRM under an empty name.
+        channels.chain(crms).chain(self.crms.keys().next().map(|_| "crm:".to_owned())).collect()
+    }
+
+    /// Delivers what is owed to targets that are no longer configured, which parks it where a person sees it.
+    pub async fn deliver_to_the_gone(&self) -> anyhow::Result<usize> {
+        let configured = self.targets();
+        let mut tried = 0;
+        for target in self.store.open_targets().await?.iter().filter(|target| !configured.contains(target)) {
+            tried += self.deliver_due(Some(target)).await?;
+        }
+        Ok(tried)
+    }
+
+    /// Claims effects of one target (`None`: of any) that are due and delivers them. Returns how many were tried.
+    pub async fn deliver_due(&self, target: Option<&str>) -> anyhow::Result<usize> {
+        let claimed = self.store.claim_due(LEASE, CLAIM_MAX, target).await?;
         let tried = claimed.len();
         let mut deliveries = FuturesUnordered::new();
         for effect in &claimed {
@@ -173,17 +193,30 @@ impl Outbox {
             },
             Some(("crm", name)) => {
                 // A ticket of nobody we know goes to the first CRM.
-                let crm = if name.is_empty() { self.crms.values().next() } else { self.crms.get(name) };
-                let crm = crm.ok_or_else(|| no_longer_configured("crm", name))?;
+                let found =
+                    if name.is_empty() { self.crms.iter().next() } else { self.crms.get_key_value(name) };
+                let (crm_name, crm) = found.ok_or_else(|| no_longer_configured("crm", name))?;
                 let action: CrmAction = serde_json::from_str(composed).map_err(|_| {
                     Failure::new(FailureKind::Internal, "a frozen CRM action is not readable")
                 })?;
                 let again = effect.again && !crate::broken::is("dedup-key");
                 let receipt = crm.write(&action, &effect.key, again).await?;
+                self.note_opened(effect, crm_name, &receipt.record).await?;
                 Ok(if receipt.found { format!("{} (was there)", receipt.record) } else { receipt.record })
             }
             _ => Err(Failure::new(FailureKind::Internal, "an effect has an unknown target")),
         }
+    }
+
+    /// A ticket that we opened becomes the ticket of its case before the effect counts as delivered.
+    async fn note_opened(&self, effect: &ClaimedEffect, crm: &str, record: &str) -> Result<(), Failure> {
+        if let Intent::Crm { step: CrmStep::OpenTicket { .. }, case_id: Some(case_id), .. } = &effect.intent {
+            let noted = self.store.note_opened_ticket(case_id, &row_id(crm, record)).await;
+            noted.map_err(|_| {
+                Failure::new(FailureKind::UnknownOutcome, "the opened ticket could not be written down")
+            })?;
+        }
+        Ok(())
     }
 
     async fn outcome(

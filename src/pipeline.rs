@@ -19,7 +19,7 @@ use crate::config::SourceCommon;
 use crate::decide::{CaseStep, Mode, OpenCase, Policy, RegisterHealth, Situation, decide};
 use crate::escalate::mirror::Mirror;
 use crate::ids;
-use crate::matching::{self, Facts, Index};
+use crate::matching::{self, Band, Facts, Index};
 use crate::mention::StoredMention;
 use crate::recognise::{self, Recognition};
 use crate::register::{ContactKey, StoredContact, StoredTicket};
@@ -51,6 +51,7 @@ struct Gathered {
     by_contact: HashMap<String, Vec<StoredTicket>>,
     cases: OpenCases,
     case_tickets: HashMap<String, StoredTicket>,
+    opened: HashMap<String, String>,
 }
 
 impl Pipeline {
@@ -197,9 +198,13 @@ impl Pipeline {
         let recognition = self.recognise(mention, &assessment, gathered);
         let open_case = gathered.cases.of(mention, parent_of(mention, &gathered.parents));
         let by_reference = gathered.tickets_named_in(&assessment);
-        let own_tickets = gathered.tickets_of(&recognition);
-        let by_thread =
-            open_case.as_ref().and_then(|case| gathered.case_tickets.get(case.ticket_id.as_deref()?));
+        let opened_for_it = gathered.opened.get(&mention.id).map(String::as_str);
+        let mut own_tickets = gathered.tickets_of(&recognition);
+        own_tickets.retain(|ticket| Some(ticket.id.as_str()) != opened_for_it);
+        let by_thread = open_case
+            .as_ref()
+            .and_then(|case| gathered.case_tickets.get(case.ticket_id.as_deref()?))
+            .filter(|ticket| Some(ticket.id.as_str()) != opened_for_it);
         let answers = matching::answer(
             &Facts {
                 mention: &mention.mention,
@@ -208,17 +213,21 @@ impl Pipeline {
                 by_reference: &by_reference,
                 by_thread,
                 own_tickets: &own_tickets,
+                opened_for_it,
                 now,
             },
             index,
         );
         let ticket = [&answers.same_case, &answers.same_customer]
             .into_iter()
+            .filter(|answer| answer.band != Band::New)
             .find_map(|answer| answer.ticket_id.as_deref())
             .and_then(|id| {
                 own_tickets.iter().chain(&by_reference).chain(by_thread).find(|ticket| ticket.id == id)
             });
-        let problem = answers.same_problem.problem_id.as_deref().and_then(|id| self.mirror.problem(id));
+        let problem_id =
+            answers.same_problem.problem_id.as_deref().filter(|_| answers.same_problem.band != Band::New);
+        let problem = problem_id.and_then(|id| self.mirror.problem(id));
         let decision = decide(
             &Situation {
                 mention,
@@ -314,6 +323,12 @@ impl Pipeline {
         for ticket in self.store.tickets_by_number(&numbers).await? {
             gathered.by_number.entry(ticket.ticket.number.clone()).or_default().push(ticket);
         }
+        let judged_before: Vec<&str> = mentions
+            .iter()
+            .filter(|mention| mention.decided > 0)
+            .map(|mention| mention.id.as_str())
+            .collect();
+        gathered.opened = self.store.opened_for(&judged_before).await?;
         let case_tickets = gathered.cases.ticket_ids();
         for ticket in self.store.tickets(&case_tickets).await? {
             gathered.case_tickets.insert(ticket.id.clone(), ticket);

@@ -50,6 +50,7 @@ pub async fn match_text(
             recognition: &recognition,
             by_reference: &by_reference,
             by_thread: None,
+            opened_for_it: None,
             own_tickets: &own_tickets,
             now,
         },

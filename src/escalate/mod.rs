@@ -102,6 +102,11 @@ pub fn marker(key: &str) -> String {
     format!("[gehoord:{key}]")
 }
 
+/// The mention that a ticket was opened for, when its text carries the marker of one of ours.
+pub fn opened_for(body: &str) -> Option<&str> {
+    body.split("[gehoord:open-").nth(1)?.split(']').next()
+}
+
 /// The kinds of CRMs, as they stand in `kind = "…"` of a `[[crm]]`.
 pub const KINDS: &[&str] = &["request_tracker", "zendesk", "csv", "sql", "log"];
 

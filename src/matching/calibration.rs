@@ -1,6 +1,6 @@
 //! From resemblance to a probability, and from a probability to what may be done with it.
 //!
-//! The weights are set by hand, once, here. They rank well everywhere; a *threshold* does not travel from one company to
+//! The weights are set by hand, once, here; [`super::VERSION`] rises whenever one changes. They rank well everywhere; a *threshold* does not travel from one company to
 //! the next (a shipped one gave 0 to 13 % false matches where 5 % was meant). So text alone never acts before an
 //! installation has learned its own: see [`TEXT_BAND_MAX`].
 
@@ -8,8 +8,6 @@ use super::index::Overlap;
 use super::{Band, Tier};
 use crate::assess::Class;
 
-/// Stands beside every stored answer, as part of [`super::VERSION`]. Rises whenever a number below changes.
-pub const WEIGHTS_VERSION: &str = "hand-1";
 /// From this probability on we act.
 pub const KNOWN_MIN: f64 = 0.8;
 /// From this probability on we ask.

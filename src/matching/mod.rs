@@ -18,11 +18,15 @@ mod search;
 pub mod problems;
 pub mod calibration;
 pub mod questions;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod story;
 
 use serde::{Deserialize, Serialize};
 
 pub use index::Index;
-pub use questions::{Answers, Facts, answer};
+pub use questions::{Answers, Facts, answer, likely_problems};
 pub use search::Query;
 
 /// Rises whenever scoring changes, so that stored answers say what made them.

@@ -60,6 +60,7 @@ pub fn likely(query: &Query, now: Timestamp, is_own: impl Fn(&Hit) -> bool) -> V
     let mut candidates: Vec<Candidate> =
         groups.into_values().filter_map(|hits| candidate(hits, now)).collect();
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id().cmp(b.id())));
+    candidates.iter_mut().for_each(|candidate| candidate.score = candidate.score.min(1.0));
     candidates
 }
 
@@ -80,7 +81,7 @@ fn candidate(hits: Vec<Hit>, now: Timestamp) -> Option<Candidate> {
     Some(Candidate {
         problem_id: best.problem_id.clone(),
         ticket_id: hits.iter().find_map(|hit| hit.ticket_id.clone()),
-        score: score.min(1.0),
+        score,
         documents: hits.len(),
         long_solved,
         best,
@@ -96,4 +97,73 @@ fn freshness(hits: &[Hit], now: Timestamp) -> f64 {
     let newest = hits.iter().map(|hit| hit.created_at).max().unwrap_or(now);
     let days = now.duration_since(newest).as_secs_f64().max(0.0) / 86_400.0;
     (-days / FRESHNESS_HALVES_DAYS).exp2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::*;
+    use super::*;
+    use crate::register::StoredTicket;
+
+    /// Enough other tickets for words to be common or rare.
+    fn register(extra: Vec<StoredTicket>) -> super::super::Index {
+        let filler = (0..40).map(|n| {
+            let body =
+                ["storing in de wijk", "internet traag", "factuur klopt niet", "monteur komt niet"][n % 4];
+            ticket(&format!("f{n}"), body, &format!("klant belt over zaak{n}"))
+        });
+        index_of(&filler.chain(extra).collect::<Vec<_>>(), &[])
+    }
+
+    fn likely_to(text: &str, extra: Vec<StoredTicket>) -> Vec<Candidate> {
+        let index = register(extra);
+        likely(&index.query(text, &["Veldnet"]), now(), |hit| hit.contact_id.as_deref() == Some("crm:C-me"))
+    }
+
+    #[test]
+    fn a_bare_keyword_matches_nothing() {
+        for text in
+            ["storing", "Veldnet storing!!!", "storing storing #storing", "internet", "het is weer zo", ""]
+        {
+            assert_eq!(likely_to(text, vec![]), [], "{text}");
+        }
+        assert!(!likely_to("weer storing in mijn wijk", vec![]).is_empty());
+        let rare = ticket("1", "Straalverbinding weg", "graag herstellen");
+        assert_eq!(likely_to("straalverbinding", vec![rare.clone()]), []);
+        assert_eq!(likely_to("geen straalverbinding, wat een bende", vec![rare])[0].id(), "crm:1");
+    }
+
+    #[test]
+    fn tickets_of_one_problem_strengthen_each_other() {
+        let one = vec![
+            ticket("1", "kastje bevriest", "elke avond").linked_to("P-1"),
+            ticket("2", "kastje hapert", "elke avond om acht uur").linked_to("P-1"),
+            ticket("3", "kastje bevriest", "elke avond"),
+        ];
+        let candidates = likely_to("mijn kastje hapert elke avond", one);
+        assert_eq!((candidates[0].id(), candidates[0].documents), ("crm:P-1", 2));
+        assert_eq!(candidates[0].ticket_id.as_deref(), Some("crm:2"));
+        assert!(candidates[0].score > candidates[1].score);
+    }
+
+    #[test]
+    fn the_persons_own_tickets_are_not_other_peoples() {
+        let own = ticket("1", "kastje bevriest", "elke avond").of("C-me");
+        let others = ticket("2", "kastje bevriest", "soms").of("C-you");
+        let candidates = likely_to("kastje bevriest elke avond", vec![own, others]);
+        assert_eq!(candidates.iter().map(Candidate::id).collect::<Vec<_>>(), ["crm:2"]);
+    }
+
+    #[test]
+    fn fresh_is_a_bonus_solved_still_matches_and_long_solved_needs_more() {
+        let score = |stored: StoredTicket| {
+            likely_to("kastje bevriest, hond blaft, melk zuur, alles tegelijk", vec![stored])[0].score
+        };
+        let base = || ticket("1", "kastje bevriest", "avond");
+        let (fresh, old, ancient) =
+            (score(base().opened(1.0)), score(base().opened(300.0)), score(base().opened(3_000.0)));
+        assert!(fresh > old && old >= ancient && fresh < old * 1.06, "{fresh} {old} {ancient}");
+        assert!(score(base().solved(300.0)) > 0.9 * old);
+        assert!(score(base().solved(800.0)) < 0.8 * ancient);
+    }
 }

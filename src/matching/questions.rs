@@ -36,6 +36,8 @@ pub struct Facts<'a> {
     pub by_thread: Option<&'a StoredTicket>,
     /// The recognised person's own tickets.
     pub own_tickets: &'a [StoredTicket],
+    /// The ticket (row id) that we opened for this very mention: it is no proof that somebody knew.
+    pub opened_for_it: Option<&'a str>,
     /// The present moment.
     pub now: Timestamp,
 }
@@ -70,13 +72,26 @@ pub fn answer(facts: &Facts, index: &Index) -> Answers {
     let contact = facts.recognition.person.as_ref().map(|person| person.contact_id.as_str());
     let is_own = |hit: &Hit| {
         let listed = facts.own_tickets.iter().any(|own| hit.ticket_id.as_deref() == Some(own.id.as_str()));
-        listed || (contact.is_some() && hit.contact_id.as_deref() == contact)
+        let opened_for_it = facts.opened_for_it.is_some() && hit.ticket_id.as_deref() == facts.opened_for_it;
+        listed || opened_for_it || (contact.is_some() && hit.contact_id.as_deref() == contact)
     };
     let candidates = problems::likely(&query, facts.now, is_own);
     let same_case = same_case(facts, &query, &candidates);
     let same_customer = same_customer(facts, &query, &same_case);
     let same_problem = same_problem(facts, &query, &candidates, &same_case);
     Answers { same_case, same_customer, same_problem }
+}
+
+/// Problems and unlinked tickets that a mention may be about by its text alone, the best first: for explaining a match and
+/// for proposing others to a person.
+pub fn likely_problems(
+    mention: &Mention,
+    brand: Option<&str>,
+    index: &Index,
+    now: Timestamp,
+) -> Vec<Candidate> {
+    let brand: Vec<&str> = brand.into_iter().collect();
+    problems::likely(&index.query(&mention.whole_text(), &brand), now, |_| false)
 }
 
 fn same_case(facts: &Facts, query: &Query, candidates: &[Candidate]) -> MatchAnswer {
@@ -135,11 +150,14 @@ fn own_case(facts: &Facts, query: &Query, candidates: &[Candidate]) -> Option<Ma
     let has_evidence = problems::has_evidence(hit, words);
     let is_certain = person.certainty == Certainty::Certain;
     // Without shared words only a certain person's open complaint is worth the question.
-    if !has_evidence && !(is_certain && hit.unresolved && words > 0) {
+    let is_worth_asking = is_certain && hit.unresolved && words > 0;
+    if !has_evidence && !is_worth_asking {
         return None;
     }
     let mut found = of_ticket(Question::SameCase, ticket, Tier::Customer, alike * person.probability, query);
-    if !(is_certain && hit.unresolved && has_evidence) {
+    let shared = hit.overlap.exact + hit.overlap.partly;
+    let is_clear = has_evidence && (hit.overlap.rare > 0 || shared >= FEW_SHARED);
+    if !(is_certain && hit.unresolved && is_clear) {
         found.band = found.band.min(Band::Perhaps);
     }
     if found.band == Band::New {
@@ -194,7 +212,8 @@ fn same_problem(
 ) -> MatchAnswer {
     let by_text = by_text(facts, query, candidates);
     let Some(problem_id) = same_case.problem_id.clone() else { return by_text };
-    if by_text.problem_id.as_ref() != Some(&problem_id) && by_text.probability > same_case.probability {
+    let agree = by_text.problem_id.as_ref() == Some(&problem_id);
+    if !agree && by_text.probability > same_case.probability {
         return by_text;
     }
     let mut found = MatchAnswer {
@@ -203,6 +222,13 @@ fn same_problem(
         contact_id: None,
         ..same_case.clone()
     };
+    if agree {
+        found.probability = found.probability.max(by_text.probability);
+        found
+            .evidence
+            .reasons
+            .push("tickets of other customers of this problem resemble the post too".into());
+    }
     found.evidence.reasons.push("the ticket of the case is linked to this problem".into());
     found
 }
@@ -302,5 +328,214 @@ pub fn nothing(question: Question) -> MatchAnswer {
         probability: 0.0,
         band: Band::New,
         evidence: Evidence::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::*;
+    use super::*;
+    use crate::assess::Class;
+
+    /// What is known about a post; everything else is empty.
+    struct Given {
+        text: &'static str,
+        class: Class,
+        recognition: Recognition,
+        by_reference: Vec<StoredTicket>,
+        by_thread: Option<StoredTicket>,
+        own: Vec<StoredTicket>,
+    }
+
+    fn given(text: &'static str) -> Given {
+        let (class, recognition) = (Class::Complaint, Recognition::default());
+        Given { text, class, recognition, by_reference: Vec::new(), by_thread: None, own: Vec::new() }
+    }
+
+    impl Given {
+        fn by(mut self, certainty: Certainty, own: Vec<StoredTicket>) -> Given {
+            self.recognition = recognised("C-me", certainty);
+            self.own = own;
+            self
+        }
+
+        fn answers(&self) -> Answers {
+            let facts = Facts {
+                mention: &post(self.text),
+                assessment: &assessed(self.class),
+                recognition: &self.recognition,
+                by_reference: &self.by_reference,
+                by_thread: self.by_thread.as_ref(),
+                own_tickets: &self.own,
+                opened_for_it: None,
+                now: now(),
+            };
+            answer(&facts, &register())
+        }
+    }
+
+    fn register() -> Index {
+        let mut tickets: Vec<StoredTicket> = (0..30)
+            .map(|n| {
+                let body = ["internet traag", "factuur klopt niet", "storing in de wijk"][n % 3];
+                ticket(&format!("f{n}"), body, &format!("klant belt over zaak{n}"))
+            })
+            .collect();
+        tickets.push(freeze("18363").of("C-you"));
+        tickets
+            .push(ticket("18397", "Beeld blijft hangen", "elke avond bevriest het beeld").linked_to("P-80"));
+        index_of(&tickets, &[problem("P-80", "Tv-kastje bevriest elke avond", "gidsdata")])
+    }
+
+    fn freeze(id: &str) -> StoredTicket {
+        ticket(id, "Kastje bevriest elke avond", "beeld stil, geluid loopt door").linked_to("P-80")
+    }
+
+    fn transfer(id: &str) -> StoredTicket {
+        ticket(id, "Geen internet na verhuizing", "order valt terug, nieuwe adres niet aangesloten")
+            .of("C-me")
+    }
+
+    const FREEZES: &str = "Veldnet: kastje bevriest elke avond, geluid loopt door";
+    const MOVED: &str = "verhuizing: nieuwe adres nog steeds niet aangesloten, order valt telkens terug";
+
+    #[test]
+    fn nothing_known_is_new_and_says_so() {
+        let answers = given("wat een schitterende dag aan de gracht").answers();
+        assert_eq!(answers.band(), Band::New);
+        assert_eq!(answers.all().map(|answer| answer.tier), [Tier::None; 3]);
+        assert_eq!(given("").answers().band(), Band::New);
+    }
+
+    #[test]
+    fn a_problem_of_others_is_found_by_text_but_never_acted_on() {
+        let answers = given(FREEZES).answers();
+        let problem = &answers.same_problem;
+        assert_eq!(problem.problem_id.as_deref(), Some("crm:P-80"));
+        assert_eq!((problem.tier, problem.band), (Tier::Text, Band::Perhaps));
+        assert_eq!(problem.contact_id, None, "another customer is nobody's business");
+        assert!(problem.probability > 0.8, "{problem:?}");
+        assert_eq!((answers.same_case.band, answers.same_customer.band), (Band::New, Band::New));
+        assert!(problem.evidence.shared.len() >= 4 && !problem.evidence.reasons.is_empty());
+    }
+
+    #[test]
+    fn what_speaks_against_is_named_and_the_runner_up_kept() {
+        let answers =
+            given("kastje bevriest, en de hond heeft de afstandsbediening: storing in de wijk?").answers();
+        let evidence = &answers.same_problem.evidence;
+        assert!(evidence.against.iter().any(|line| line.contains("afstandsbediening")), "{evidence:?}");
+        let (id, probability) = evidence.runner_up.as_ref().unwrap();
+        assert!(id.starts_with("crm:f") && *probability < answers.same_problem.probability, "{evidence:?}");
+        let few = given("kastje helemaal stuk").answers().same_problem.evidence;
+        assert!(few.against.iter().any(|line| line.starts_with("only")), "{few:?}");
+    }
+
+    #[test]
+    fn a_number_in_the_post_is_the_case_whatever_the_words() {
+        let mut post = given("mijn opa wacht nog altijd op iemand");
+        post.by_reference = vec![freeze("18254").of("C-opa")];
+        let answers = post.answers();
+        assert_eq!((answers.same_case.tier, answers.same_case.band), (Tier::Reference, Band::Known));
+        assert_eq!(answers.same_case.ticket_id.as_deref(), Some("crm:18254"));
+        let problem = &answers.same_problem;
+        assert_eq!((problem.tier, problem.band), (Tier::Reference, Band::Known));
+        assert_eq!((problem.problem_id.as_deref(), &problem.contact_id), (Some("crm:P-80"), &None));
+    }
+
+    #[test]
+    fn a_number_of_somebody_else_is_asked_about() {
+        let mut post = given("ticket 18254, dezelfde ellende").by(Certainty::Certain, vec![]);
+        post.by_reference = vec![freeze("18254").of("C-opa")];
+        let case = post.answers().same_case;
+        assert_eq!(case.band, Band::Perhaps);
+        assert!(case.evidence.against.iter().any(|line| line.contains("another customer")));
+        post.recognition = recognised("C-me", Certainty::Probable);
+        assert_eq!(
+            post.answers().same_case.band,
+            Band::Known,
+            "a guess about the author does not weaken a number"
+        );
+    }
+
+    #[test]
+    fn of_several_numbers_the_open_ticket_counts() {
+        let mut post = given("18254 en 18255");
+        post.by_reference = vec![freeze("18254").solved(3.0), transfer("18255")];
+        let case = post.answers().same_case;
+        assert_eq!(case.ticket_id.as_deref(), Some("crm:18255"));
+        assert!(case.evidence.against.iter().any(|line| line.contains("2 tickets")));
+    }
+
+    #[test]
+    fn a_conversation_about_a_ticket_is_its_case() {
+        let mut post = given("niks gehoord");
+        post.by_thread = Some(freeze("18254"));
+        let answers = post.answers();
+        assert_eq!((answers.same_case.tier, answers.same_case.band), (Tier::Thread, Band::Known));
+        assert_eq!(answers.same_problem.tier, Tier::Thread);
+    }
+
+    #[test]
+    fn a_certain_persons_own_ticket_is_known_when_alike_and_asked_about_when_not() {
+        for (text, certainty, ticket, expected) in [
+            (MOVED, Certainty::Certain, transfer("1"), Band::Known),
+            (MOVED, Certainty::Probable, transfer("1"), Band::Perhaps),
+            ("57 dagen wachten op jullie, schande", Certainty::Certain, transfer("1"), Band::Perhaps),
+            ("57 dagen wachten op jullie, schande", Certainty::Probable, transfer("1"), Band::New),
+            (MOVED, Certainty::Certain, transfer("1").solved(30.0), Band::Perhaps),
+            (MOVED, Certainty::Certain, transfer("1").solved(400.0), Band::New),
+            (FREEZES, Certainty::Certain, transfer("1"), Band::New),
+            ("", Certainty::Certain, transfer("1"), Band::New),
+        ] {
+            let case = given(text).by(certainty, vec![ticket]).answers().same_case;
+            assert_eq!(case.band, expected, "{text} {certainty:?} {case:?}");
+            assert_eq!(case.tier, if expected == Band::New { Tier::None } else { Tier::Customer });
+        }
+    }
+
+    #[test]
+    fn of_several_own_tickets_the_likest_is_the_case_and_another_the_customers() {
+        let own =
+            vec![transfer("1"), freeze("2").of("C-me").opened(90.0), ticket("3", "Naam", "fout").of("C-me")];
+        let answers = given(MOVED).by(Certainty::Certain, own).answers();
+        assert_eq!(answers.same_case.ticket_id.as_deref(), Some("crm:1"));
+        assert!(answers.same_case.evidence.runner_up.is_some());
+        let customer = &answers.same_customer;
+        assert_eq!((customer.ticket_id.as_deref(), customer.band), (Some("crm:2"), Band::Known));
+        assert_eq!(customer.contact_id.as_deref(), Some("crm:C-me"));
+    }
+
+    #[test]
+    fn the_customer_question_follows_how_sure_we_are_and_needs_another_open_ticket() {
+        for (certainty, own, expected) in [
+            (Certainty::Certain, vec![freeze("2").of("C-me")], Band::Known),
+            (Certainty::Probable, vec![freeze("2").of("C-me")], Band::Perhaps),
+            (Certainty::Certain, vec![freeze("2").of("C-me").solved(3.0)], Band::New),
+            (Certainty::Certain, vec![], Band::New),
+        ] {
+            let post = given("de gracht ligt er vreselijk bij vandaag, wat een troep").by(certainty, own);
+            let mut post = post;
+            post.class = Class::Other;
+            let customer = post.answers().same_customer;
+            assert_eq!(customer.band, expected, "{certainty:?} {customer:?}");
+        }
+    }
+
+    #[test]
+    fn the_problem_of_the_own_ticket_is_the_problem() {
+        let own = vec![transfer("1").linked_to("P-77")];
+        let problem = given(MOVED).by(Certainty::Certain, own).answers().same_problem;
+        assert_eq!((problem.problem_id.as_deref(), problem.tier), (Some("crm:P-77"), Tier::Customer));
+        assert_eq!((problem.question, problem.band), (Question::SameProblem, Band::Known));
+    }
+
+    #[test]
+    fn at_most_eight_shared_words_are_shown() {
+        let long = "alfabet banaan citroen dadel eiland fontein gebouw haven ijsberg jasmijn";
+        let index = index_of(&[ticket("1", long, "")], &[]);
+        let hit = index.search(long, 1).remove(0);
+        assert!(hit.shared.len() == 10);
+        assert_eq!(of_hit(&hit, &index.query(long, &[])).shared.len(), SHARED_WORDS_MAX);
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, Unit, Zoned, tz::TimeZone};
 
+use super::webhook::Webhook;
 use super::{AnySource, Item, Page};
 use crate::config::SourceCommon;
 use crate::failure::{Disposition, Failure, FailureKind};
@@ -50,6 +51,14 @@ impl Poller {
     /// The names of all sources.
     pub fn names(&self) -> Vec<String> {
         self.sources.keys().cloned().collect()
+    }
+
+    /// The source of this name when it is one that is pushed to, with its common settings.
+    pub fn webhook(&self, name: &str) -> Option<(&SourceCommon, &Webhook)> {
+        match self.sources.get(name)? {
+            (common, AnySource::Webhook(webhook)) => Some((common, webhook)),
+            _ => None,
+        }
     }
 
     /// Polls one source if it is due and nobody else does. Returns what was stored; `None` when it was not due.

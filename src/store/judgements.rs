@@ -630,6 +630,35 @@ impl Store {
         Ok(cases)
     }
 
+    /// The tickets (row ids) that we opened for these mentions, by mention id.
+    pub async fn opened_for(&self, mention_ids: &[&str]) -> anyhow::Result<HashMap<String, String>> {
+        let mut opened = HashMap::new();
+        for chunk in mention_ids.chunks(CHUNK) {
+            let sql = format!(
+                "SELECT opened_for, id FROM ticket WHERE opened_for IN ({})",
+                list(self.db.engine, chunk.len())
+            );
+            let mut query = sqlx::query(ours(sql));
+            for mention_id in chunk {
+                query = query.bind(mention_id.to_string());
+            }
+            for row in query.fetch_all(self.db.read()).await? {
+                opened.insert(get(&row, "opened_for")?, get(&row, "id")?);
+            }
+        }
+        Ok(opened)
+    }
+
+    /// A ticket that we opened is what its case is about from now on.
+    pub async fn note_opened_ticket(&self, case_id: &str, ticket_id: &str) -> anyhow::Result<()> {
+        sqlx::query("UPDATE complaint_case SET ticket_id = $1 WHERE id = $2 AND ticket_id IS NULL")
+            .bind(ticket_id)
+            .bind(case_id)
+            .execute(self.db.write())
+            .await?;
+        Ok(())
+    }
+
     /// Alerts that are due, the most urgent first.
     pub async fn owed_alerts(&self, now: Timestamp, limit: i64) -> anyhow::Result<Vec<OwedAlert>> {
         let rows = sqlx::query(

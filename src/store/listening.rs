@@ -270,16 +270,20 @@ impl Store {
         .bind(limit)
         .fetch_all(self.db.read())
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(ListeningGap {
-                    source: get(row, "source")?,
-                    from: get_time(row, "from_at")?,
-                    to: get_time_maybe(row, "to_at")?,
-                    reason: get(row, "reason")?,
-                })
-            })
-            .collect()
+        rows.iter().map(listening_gap).collect()
+    }
+
+    /// The gaps that lasted beyond `since`, the newest first.
+    pub async fn gaps_since(&self, since: Timestamp, limit: i64) -> anyhow::Result<Vec<ListeningGap>> {
+        let rows = sqlx::query(
+            "SELECT source, from_at, to_at, reason FROM listening_gap WHERE to_at IS NULL OR to_at >= $1 \
+             ORDER BY from_at DESC LIMIT $2",
+        )
+        .bind(since.as_millisecond())
+        .bind(limit)
+        .fetch_all(self.db.read())
+        .await?;
+        rows.iter().map(listening_gap).collect()
     }
 
     /// Counts `calls` against an allowance of `allowed` in the period that began at `window_start`.
@@ -329,6 +333,15 @@ pub struct CursorMove {
     pub unchanged: bool,
     /// Nothing more waits at this moment.
     pub caught_up: bool,
+}
+
+fn listening_gap(row: &sqlx::any::AnyRow) -> anyhow::Result<ListeningGap> {
+    Ok(ListeningGap {
+        source: get(row, "source")?,
+        from: get_time(row, "from_at")?,
+        to: get_time_maybe(row, "to_at")?,
+        reason: get(row, "reason")?,
+    })
 }
 
 fn source_state(row: &sqlx::any::AnyRow) -> anyhow::Result<SourceState> {

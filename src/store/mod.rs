@@ -2,6 +2,7 @@
 //!
 //! - `db` opens either engine and begins transactions.
 //! - `listening` keeps what polling needs: cursors, leases, quotas, gaps.
+//! - `pushes` knows which requests to a webhook were stored already.
 //! - `mentions` keeps what was said, `register` the mirror of the CRM.
 //! - `judgements` keeps what we made of it, with everything it owes, in one transaction.
 //! - `outbox` hands out and finishes effects. `views` reads for people.
@@ -13,6 +14,7 @@ pub mod judgements;
 pub mod listening;
 pub mod mentions;
 pub mod outbox;
+pub mod pushes;
 pub mod register;
 pub mod views;
 

@@ -12,6 +12,7 @@ use sqlx::any::AnyRow;
 
 use super::db::{list, ours, rows};
 use super::{Store, Tx, get, get_flag, get_json, get_name, get_time, get_time_maybe, json, millis};
+use crate::escalate;
 use crate::failure::Failure;
 use crate::mention::hex;
 use crate::recognise;
@@ -243,14 +244,14 @@ impl Store {
         for chunk in latest.chunks(CHUNK) {
             let sql = format!(
                 "INSERT INTO ticket (id, register, external_id, number, url, subject, body, status, priority, contact_id, \
-                 problem_id, product, created_at, updated_at, solved_at, content_hash, changed_seq, deleted) VALUES {} \
+                 problem_id, product, created_at, updated_at, solved_at, opened_for, content_hash, changed_seq, deleted) VALUES {} \
                  ON CONFLICT (id) DO UPDATE SET number = excluded.number, url = excluded.url, subject = excluded.subject, \
                  body = excluded.body, status = excluded.status, priority = excluded.priority, \
                  contact_id = excluded.contact_id, problem_id = excluded.problem_id, product = excluded.product, \
-                 created_at = excluded.created_at, updated_at = excluded.updated_at, solved_at = excluded.solved_at, \
+                 created_at = excluded.created_at, updated_at = excluded.updated_at, solved_at = excluded.solved_at, opened_for = excluded.opened_for, \
                  content_hash = excluded.content_hash, changed_seq = excluded.changed_seq, deleted = excluded.deleted \
                  WHERE ticket.content_hash <> excluded.content_hash OR ticket.deleted = 1",
-                rows(tx.engine, chunk.len(), 18)
+                rows(tx.engine, chunk.len(), 19)
             );
             let mut query = sqlx::query(ours(sql));
             for ticket in chunk {
@@ -270,6 +271,7 @@ impl Store {
                     .bind(ticket.created_at.as_millisecond())
                     .bind(ticket.updated_at.as_millisecond())
                     .bind(millis(ticket.solved_at))
+                    .bind(escalate::opened_for(&ticket.body).map(str::to_owned))
                     .bind(hash_of(ticket))
                     .bind(seq)
                     .bind(0_i64);

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
-use super::db::ours;
+use super::db::{list, ours};
+use super::mentions::{SELECT_MENTION, stored_mention};
 use super::{Store, get, get_name, get_time, get_time_maybe};
 use crate::assess::Severity;
-use crate::decide::AlertKind;
+use crate::decide::{AlertKind, Verdict};
 use crate::dossier::CaseFacts;
+use crate::mention::StoredMention;
 
 /// Who has the same problem.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +57,49 @@ pub struct CaseLine {
     pub problem_number: Option<String>,
     /// Problem title.
     pub problem_title: Option<String>,
+    /// When the ticket, or the oldest one with the same problem, was opened; `None` when none is unresolved.
+    pub known_since: Option<Timestamp>,
+}
+
+/// Which cases the inbox shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InboxFilter {
+    /// Of this urgency only.
+    pub urgency: Option<Severity>,
+    /// With this verdict only.
+    pub verdict: Option<Verdict>,
+    /// Ended ones too.
+    pub ended_too: bool,
+}
+
+/// A link between an author and a contact, as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonLine {
+    /// Row id of the contact.
+    pub contact_id: String,
+    /// certain, probable.
+    pub certainty: String,
+    /// What it rests on: reference, handle, email, phone, name, staff.
+    pub provenance: String,
+    /// In words.
+    pub evidence: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// One try at an effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptLine {
+    /// The effect.
+    pub effect_id: String,
+    /// Which try, from 1.
+    pub number: i64,
+    /// started, delivered, failed, unknown, fenced.
+    pub outcome: String,
+    /// The peer's words.
+    pub answer: Option<String>,
+    /// When it began.
+    pub started_at: Timestamp,
 }
 
 /// One line of the known-but-unresolved ledger.
@@ -107,6 +152,8 @@ pub struct EffectLine {
     pub failure_message: Option<String>,
     /// JSON of what it does.
     pub intent: String,
+    /// Decision or alert it comes from.
+    pub cause: String,
 }
 
 /// An alert with its delivery, for `explain` and the case page.
@@ -241,6 +288,56 @@ impl Store {
         rows.iter().map(case_line).collect()
     }
 
+    /// Cases that fit, the most urgent and newest first, after the first `skipped`.
+    pub async fn inbox_page(
+        &self,
+        filter: &InboxFilter,
+        limit: i64,
+        skipped: i64,
+    ) -> anyhow::Result<Vec<CaseLine>> {
+        let rows = sqlx::query(ours(format!(
+            "{CASE_LINE} WHERE (c.status = 'open' OR $1 = 1) AND ($2 = '' OR c.urgency = $2) AND ($3 = '' OR d.verdict = $3) \
+             ORDER BY CASE WHEN c.status = 'open' THEN 0 ELSE 1 END, CASE c.urgency WHEN 'critical' THEN 0 WHEN 'high' THEN 1 \
+             WHEN 'normal' THEN 2 ELSE 3 END, c.opened_at DESC, c.number DESC LIMIT $4 OFFSET $5"
+        )))
+        .bind(i64::from(filter.ended_too))
+        .bind(filter.urgency.map_or("", Severity::name))
+        .bind(filter.verdict.map_or("", Verdict::name))
+        .bind(limit)
+        .bind(skipped)
+        .fetch_all(self.db.read())
+        .await?;
+        rows.iter().map(case_line).collect()
+    }
+
+    /// How many open cases have each verdict, by the verdict on their newest mention.
+    pub async fn open_cases_by_verdict(&self) -> anyhow::Result<BTreeMap<String, i64>> {
+        let rows = sqlx::query(ours(format!(
+            "SELECT x.verdict, COUNT(*) AS n FROM ({CASE_LINE} WHERE c.status = 'open') x \
+             WHERE x.verdict IS NOT NULL GROUP BY x.verdict"
+        )))
+        .fetch_all(self.db.read())
+        .await?;
+        rows.iter().map(|row| Ok((get(row, "verdict")?, get(row, "n")?))).collect()
+    }
+
+    /// The newest mentions of a case, whole, the newest first.
+    pub async fn newest_mentions_of_case(
+        &self,
+        case_id: &str,
+        limit: i64,
+    ) -> anyhow::Result<Vec<StoredMention>> {
+        let rows = sqlx::query(ours(format!(
+            "{SELECT_MENTION} JOIN case_mention cm ON cm.mention_id = m.id AND cm.ended_at IS NULL \
+             WHERE cm.case_id = $1 ORDER BY cm.added_at DESC, COALESCE(m.published_at, m.seen_at) DESC LIMIT $2"
+        )))
+        .bind(case_id)
+        .bind(limit)
+        .fetch_all(self.db.read())
+        .await?;
+        rows.iter().map(stored_mention).collect()
+    }
+
     /// Known but unresolved: every problem with unresolved tickets, then the tickets without a problem as one line.
     pub async fn ledger(&self) -> anyhow::Result<Vec<LedgerLine>> {
         let rows = sqlx::query(
@@ -326,6 +423,27 @@ impl Store {
         rows.iter().map(effect_line).collect()
     }
 
+    /// Everything that is or was owed because of one case.
+    pub async fn deliveries_of_case(&self, case_id: &str) -> anyhow::Result<Vec<EffectLine>> {
+        let rows = sqlx::query(
+            "SELECT * FROM effect WHERE cause IN (SELECT id FROM alert WHERE case_id = $1) \
+             OR cause IN (SELECT id FROM decision WHERE case_id = $1) ORDER BY created_at",
+        )
+        .bind(case_id)
+        .fetch_all(self.db.read())
+        .await?;
+        rows.iter().map(effect_line).collect()
+    }
+
+    /// The alerts of one case, oldest first.
+    pub async fn alerts_of_case(&self, case_id: &str) -> anyhow::Result<Vec<AlertLine>> {
+        let rows = sqlx::query(ours(format!("{ALERT_LINE} WHERE a.case_id = $1 ORDER BY a.created_at")))
+            .bind(case_id)
+            .fetch_all(self.db.read())
+            .await?;
+        rows.iter().map(alert_line).collect()
+    }
+
     /// The alerts of one mention, oldest first.
     pub async fn alerts_of_mention(&self, mention_id: &str) -> anyhow::Result<Vec<AlertLine>> {
         let rows = sqlx::query(ours(format!("{ALERT_LINE} WHERE a.mention_id = $1 ORDER BY a.created_at")))
@@ -376,6 +494,66 @@ impl Store {
             .collect()
     }
 
+    /// The latest attempts at these effects, each effect's oldest first, at most `limit` in all.
+    pub async fn attempts_of(&self, effect_ids: &[String], limit: i64) -> anyhow::Result<Vec<AttemptLine>> {
+        if effect_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT effect_id, number, outcome, answer, started_at FROM attempt WHERE effect_id IN ({}) \
+             ORDER BY started_at DESC, number DESC LIMIT {limit}",
+            list(self.db.engine, effect_ids.len())
+        );
+        let mut query = sqlx::query(ours(sql));
+        for id in effect_ids {
+            query = query.bind(id.clone());
+        }
+        let rows = query.fetch_all(self.db.read()).await?;
+        rows.iter()
+            .rev()
+            .map(|row| {
+                Ok(AttemptLine {
+                    effect_id: get(row, "effect_id")?,
+                    number: get(row, "number")?,
+                    outcome: get(row, "outcome")?,
+                    answer: get(row, "answer")?,
+                    started_at: get_time(row, "started_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Whom an author was linked to, those links that stand, the newest first.
+    pub async fn persons_of_author(&self, author_id: &str, limit: i64) -> anyhow::Result<Vec<PersonLine>> {
+        let rows = sqlx::query(
+            "SELECT contact_id, certainty, provenance, evidence, created_at FROM person_link \
+             WHERE author_id = $1 AND ended_at IS NULL ORDER BY created_at DESC LIMIT $2",
+        )
+        .bind(author_id)
+        .bind(limit)
+        .fetch_all(self.db.read())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(PersonLine {
+                    contact_id: get(row, "contact_id")?,
+                    certainty: get(row, "certainty")?,
+                    provenance: get(row, "provenance")?,
+                    evidence: get(row, "evidence")?,
+                    created_at: get_time(row, "created_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// When the mention that waits longest for its decision was stored. Parked ones do not count.
+    pub async fn oldest_waiting(&self) -> anyhow::Result<Option<Timestamp>> {
+        let row = sqlx::query("SELECT MIN(seen_at) AS at FROM mention WHERE waiting = 1 AND trouble < 3")
+            .fetch_one(self.db.read())
+            .await?;
+        get_time_maybe(&row, "at")
+    }
+
     /// How many current revisions are of each class.
     pub async fn assessed_by_class(&self) -> anyhow::Result<BTreeMap<String, i64>> {
         let rows = sqlx::query(
@@ -411,9 +589,12 @@ impl Store {
 
 const CASE_LINE: &str = "SELECT c.id, c.number, c.urgency, c.status, c.opened_at, m.id AS mention_id, m.source, \
      COALESCE(a.display_name, a.handle) AS author, a.audience, r.text, d.verdict, t.number AS ticket_number, \
-     t.created_at AS ticket_created_at, p.number AS problem_number, p.title AS problem_title FROM complaint_case c \
-     JOIN case_mention cm ON cm.case_id = c.id AND cm.ended_at IS NULL AND cm.added_at = \
-     (SELECT MAX(x.added_at) FROM case_mention x WHERE x.case_id = c.id AND x.ended_at IS NULL) \
+     t.created_at AS ticket_created_at, p.number AS problem_number, p.title AS problem_title, \
+     CASE WHEN t.status IN ('open', 'pending') THEN t.created_at ELSE (SELECT MIN(o.created_at) FROM ticket o \
+     WHERE o.problem_id = c.problem_id AND o.deleted = 0 AND o.status IN ('open', 'pending')) END AS known_since \
+     FROM complaint_case c JOIN case_mention cm ON cm.case_id = c.id AND cm.mention_id = \
+     (SELECT x.mention_id FROM case_mention x WHERE x.case_id = c.id AND x.ended_at IS NULL \
+     ORDER BY x.added_at DESC, x.mention_id DESC LIMIT 1) \
      JOIN mention m ON m.id = cm.mention_id JOIN mention_revision r ON r.mention_id = m.id AND r.revision = m.revision \
      JOIN author a ON a.id = m.author_id LEFT JOIN decision d ON d.mention_id = m.id AND d.revision = m.decided \
      LEFT JOIN ticket t ON t.id = c.ticket_id LEFT JOIN problem p ON p.id = c.problem_id";
@@ -439,6 +620,7 @@ fn case_line(row: &AnyRow) -> anyhow::Result<CaseLine> {
         ticket_created_at: get_time_maybe(row, "ticket_created_at")?,
         problem_number: get(row, "problem_number")?,
         problem_title: get(row, "problem_title")?,
+        known_since: get_time_maybe(row, "known_since")?,
     })
 }
 
@@ -470,5 +652,6 @@ fn effect_line(row: &AnyRow) -> anyhow::Result<EffectLine> {
         failure_kind: get(row, "failure_kind")?,
         failure_message: get(row, "failure_message")?,
         intent: get(row, "intent")?,
+        cause: get(row, "cause")?,
     })
 }

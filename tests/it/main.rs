@@ -1,7 +1,13 @@
 //! The one integration binary.
 
+mod cli;
 mod config;
+mod controls;
+mod faults;
+mod flow;
 mod kill_sweep;
+mod layers;
 mod request_tracker;
+mod scenario;
 mod store;
 mod support;
