@@ -1,5 +1,6 @@
 //! The one integration binary.
 
+mod conformance;
 mod kill_sweep;
 mod request_tracker;
 mod store;
