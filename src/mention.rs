@@ -204,7 +204,7 @@ impl Mention {
         self.reference =
             self.reference.map(|value| text::clean_name(&value)).filter(|value| !value.is_empty());
         self.author = self.author.cleaned();
-        self.url = self.url.filter(|url| is_openable(url));
+        self.url = self.url.map(|url| url.trim().to_owned()).filter(|url| is_openable(url));
         self.language_hint = self.language_hint.as_deref().and_then(two_letters);
         let believable = self.published_at.is_some_and(|at| is_believable(at, seen_at));
         self.flag_if(!believable, Flag::BadTime);
@@ -293,7 +293,7 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// An id as opaque text that both engines store: control characters and excessive length are replaced by a hash.
-fn opaque_id(raw: &str) -> String {
+pub(crate) fn opaque_id(raw: &str) -> String {
     if raw.len() <= EXTERNAL_ID_BYTES_MAX && !raw.chars().any(char::is_control) {
         return raw.to_owned();
     }
@@ -301,7 +301,9 @@ fn opaque_id(raw: &str) -> String {
 }
 
 fn is_openable(url: &str) -> bool {
+    // The parser passes over control characters and blanks; a database may not, and a person cannot copy them.
     url.len() <= URL_BYTES_MAX
+        && !url.chars().any(|character| character.is_control() || character.is_whitespace())
         && url::Url::parse(url).is_ok_and(|parsed| {
             matches!(parsed.scheme(), "http" | "https")
                 && parsed.host().is_some()
@@ -360,6 +362,8 @@ mod tests {
             ("https://user:pw@evil.example/", false),
             ("file:///etc/passwd", false),
             ("not a url", false),
+            ("https://sociaal.example/\0", false),
+            ("https://sociaal.example/a\nb", false),
         ] {
             let mut m = mention("x");
             m.url = Some(url.into());

@@ -6,7 +6,7 @@
 
 mod check;
 mod explain;
-mod overrides;
+pub(crate) mod overrides;
 pub mod read;
 pub mod secret;
 

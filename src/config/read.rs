@@ -259,6 +259,7 @@ mod tests {
         Never,
         Often {
             #[serde(default)]
+            #[expect(dead_code, reason = "only its type matters here")]
             times: u32,
         },
     }

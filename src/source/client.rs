@@ -163,6 +163,21 @@ impl Request {
         self
     }
 
+    /// Takes out whatever was meant for the host it was first sent to.
+    fn forget_secrets(&mut self) {
+        let secrets: Vec<HeaderName> = self
+            .headers
+            .iter()
+            .filter(|(name, value)| {
+                value.is_sensitive() || matches!(**name, header::AUTHORIZATION | header::COOKIE)
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in secrets {
+            self.headers.remove(name);
+        }
+    }
+
     /// Where it goes, without path and query, which may hold secrets.
     fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
@@ -270,8 +285,7 @@ impl Client {
             };
             moved_for_good &= matches!(response.status, 301 | 308);
             if next.host_str() != request.url.host_str() {
-                request.headers.remove(header::AUTHORIZATION);
-                request.headers.remove(header::COOKIE);
+                request.forget_secrets();
             }
             request.url = next;
         }
@@ -396,9 +410,10 @@ fn redirect_target(response: &Response, request: &Request) -> Result<Option<Url>
     if weaker || !matches!(target.scheme(), "http" | "https") || !target.username().is_empty() {
         return Err(blocked("to a scheme that is not followed"));
     }
-    let same_host_other_port = target.host_str() == request.url.host_str()
-        && target.port_or_known_default() != request.url.port_or_known_default();
-    if same_host_other_port {
+    let ports = (request.url.port_or_known_default(), target.port_or_known_default());
+    // From http to https on their usual ports is what nearly every site does.
+    let is_upgrade = target.scheme() == "https" && ports == (Some(80), Some(443));
+    if target.host_str() == request.url.host_str() && ports.0 != ports.1 && !is_upgrade {
         return Err(blocked("to another port"));
     }
     Ok(Some(target))
@@ -637,6 +652,39 @@ mod tests {
             let Some(url::Host::Ipv4(ip)) = url.host() else { panic!("{host} is an address") };
             assert!(!is_public(IpAddr::V4(ip)), "{host}");
         }
+    }
+
+    #[test]
+    fn a_redirect_may_upgrade_to_https_and_change_no_other_port() {
+        for (from, to, is_followed) in [
+            ("http://nieuws.example/feed", "https://nieuws.example/feed", true),
+            ("http://nieuws.example/feed", "https://nieuws.example:8443/feed", false),
+            ("http://nieuws.example:8080/feed", "https://nieuws.example/feed", false),
+            ("http://nieuws.example/feed", "http://nieuws.example:443/feed", false),
+            ("https://nieuws.example/feed", "http://nieuws.example/feed", false),
+            ("https://nieuws.example/feed", "https://www.nieuws.example/feed", true),
+        ] {
+            let request = Request::get(from.parse().unwrap()).following_redirects();
+            let response = Response {
+                status: 301,
+                headers: HeaderMap::from_iter([(header::LOCATION, to.parse().unwrap())]),
+                body: Vec::new(),
+                url: request.url.clone(),
+                moved_for_good: false,
+            };
+            assert_eq!(redirect_target(&response, &request).is_ok(), is_followed, "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_secret_stays_with_its_host() {
+        let mut request = Request::get("https://a.example/".parse().unwrap())
+            .bearer("x")
+            .secret_header(HeaderName::from_static("apikey"), "x")
+            .header(header::COOKIE, "x")
+            .header(header::ACCEPT, "text/xml");
+        request.forget_secrets();
+        assert_eq!(request.headers.keys().collect::<Vec<_>>(), [header::ACCEPT]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, Visitor
 use serde_json::value::RawValue;
 
 use super::Item;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::mention::{Mention, Rating};
 
 /// The largest single item that is read.
@@ -29,6 +29,21 @@ pub fn envelope<T: DeserializeOwned>(body: &str) -> Result<T, Failure> {
     })
 }
 
+/// Refuses an answer with more items than are taken from one: what was asked for is far less, and reading a part of it
+/// would lose the rest without a word.
+///
+/// # Errors
+/// `TooLarge`.
+pub fn not_too_many(items: usize) -> Result<(), Failure> {
+    match items {
+        0..=ITEMS_MAX => Ok(()),
+        _ => Err(Failure::new(
+            FailureKind::TooLarge,
+            format!("the answer holds more than {ITEMS_MAX} items, which was not asked for"),
+        )),
+    }
+}
+
 /// Reads every raw item by itself and turns it into a mention; what does not fit goes into quarantine.
 ///
 /// `to_item` sees one parsed item and says what it is: a mention, a removal, or nothing of interest.
@@ -37,7 +52,6 @@ pub fn items<T: DeserializeOwned>(
     mut to_item: impl FnMut(T) -> Result<Option<Item>, String>,
 ) -> Vec<Item> {
     raw.into_iter()
-        .take(ITEMS_MAX)
         .filter_map(|raw| match read_item(raw.get()).and_then(&mut to_item) {
             Ok(item) => item,
             Err(reason) => Some(Item::broken(raw.get().as_bytes(), reason)),
@@ -64,17 +78,42 @@ pub fn read_item<T: DeserializeOwned>(raw: &str) -> Result<T, String> {
 }
 
 /// What is wrong with an item, by position and expectation, without its content.
+///
+/// Serde quotes what it found, and quoting cannot be told from a quotation that holds quotes. So only what stands before
+/// and behind the finding is kept, and of messages that are nobody's we know, only the place.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    // Serde quotes offending strings; what stands between quotes may be somebody's words.
-    let mut parts = text.split('"');
-    let mut clean = parts.next().unwrap_or_default().to_owned();
-    while let (Some(_), Some(after)) = (parts.next(), parts.next()) {
-        clean.push('…');
-        clean.push_str(after);
+    if error.classify() != serde_json::error::Category::Data
+        || OUR_OWN_WORDS.iter().any(|start| text.starts_with(start))
+    {
+        return text;
     }
-    clean
+    let known = FINDINGS.iter().find(|start| text.starts_with(*start));
+    match known.zip(text.rfind(", expected ")) {
+        Some((start, expected)) => format!("{start} …{}", &text[expected..]),
+        None => {
+            let what = known.copied().unwrap_or("a value does not fit");
+            format!("{what} at line {} column {}", error.line(), error.column())
+        }
+    }
 }
+
+/// Beginnings of messages that hold names from our own code only.
+const OUR_OWN_WORDS: [&str; 4] =
+    ["missing field `", "duplicate field `", "an id is text or a number", "at is no time"];
+/// Beginnings of messages that go on with what was found, and end with what was expected.
+const FINDINGS: [&str; 10] = [
+    "invalid type: string",
+    "invalid type: integer",
+    "invalid type: floating point",
+    "invalid type: map",
+    "invalid type: sequence",
+    "invalid type: null",
+    "invalid type:",
+    "invalid value:",
+    "unknown variant",
+    "unknown field",
+];
 
 /// The same JSON with every `\uD800`–`\uDFFF` escape that has no partner replaced; `None` when there is none.
 pub(crate) fn without_lone_surrogates(raw: &str) -> Option<String> {

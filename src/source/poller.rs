@@ -14,7 +14,7 @@ use super::{AnySource, Item, Page};
 use crate::config::SourceCommon;
 use crate::failure::{Disposition, Failure, FailureKind};
 use crate::ids::process_rng;
-use crate::mention::Mention;
+use crate::mention::{Mention, opaque_id};
 use crate::retry;
 use crate::store::Store;
 use crate::store::listening::{CursorMove, Lease, SourceState};
@@ -125,8 +125,11 @@ impl Poller {
         now: Timestamp,
     ) -> anyhow::Result<Option<Stored>> {
         let interval = Duration::from_secs(common.interval_secs);
-        let wait =
-            if page.more && last_turn { Duration::ZERO } else { interval.max(page.wait.unwrap_or_default()) };
+        let wait = if page.more && last_turn {
+            Duration::ZERO
+        } else {
+            interval.max(page.wait.unwrap_or_default().min(retry::HINT_MAX))
+        };
         let to = CursorMove {
             cursor: page.cursor.clone(),
             next_at: if page.more && !last_turn { now } else { now + wait },
@@ -151,8 +154,12 @@ impl Poller {
         self.store.close_gap(&mut tx, &common.name, now).await?;
         tx.commit().await?;
         if let Some(reason) = missed {
-            self.store.note_missed(&common.name, state.last_success_at.unwrap_or(now), now, &reason).await?;
-            tracing::warn!(source.name = %common.name, "Source {} may have shown items that were never seen: {reason}", common.name);
+            let from = state.last_success_at.unwrap_or(now);
+            // One alarm when the trouble begins, not one for every poll that meets it again.
+            let slack = interval.saturating_mul(GAP_AFTER_INTERVALS);
+            if self.store.note_missed(&common.name, from, now, slack, &reason).await? {
+                tracing::warn!(source.name = %common.name, "Source {} may have shown items that were never seen: {reason}", common.name);
+            }
         }
         self.metrics.stored(&stored);
         if stored.new + stored.edited + stored.quarantined + stored.removed > 0 {
@@ -248,13 +255,15 @@ pub fn incoming(page: Page, common: &SourceCommon, backfill: bool, now: Timestam
             Item::Mention(mention) => {
                 let mention = mention.cleaned(now);
                 if mention.external_id.is_empty() {
-                    incoming.quarantined.push((Vec::new(), "an item without an id".to_owned()));
+                    let raw = serde_json::to_vec(&mention).expect("our own types are always JSON");
+                    incoming.quarantined.push((raw, "an item without an id".to_owned()));
                 } else {
                     let own = is_own(&mention, common);
                     incoming.mentions.push((mention, own));
                 }
             }
-            Item::Removed(external_id) => incoming.removed.push(external_id),
+            // As it is stored: a removal must find what it is about.
+            Item::Removed(external_id) => incoming.removed.push(opaque_id(&external_id)),
             Item::Broken { raw, reason } => incoming.quarantined.push((raw, reason)),
         }
     }

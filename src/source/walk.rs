@@ -22,6 +22,9 @@ const TOKENS_KEPT_MAX: usize = 200;
 const PRINTS_KEPT_MIN: usize = 120;
 /// Fingerprints that are remembered of a busy overlap; beyond it, items are returned twice, which is fine.
 const PRINTS_KEPT_MAX: usize = 500;
+/// Pages in a row that hold nothing this pass has not met: then the pages go round, whatever their tokens say. A few are
+/// natural, because pages shift while new items arrive and filters leave some of them empty.
+const STALE_PAGES_MAX: u32 = 10;
 /// A list that ends after fewer items than this was not cut off by its source.
 const WHOLE_LIST_MIN: usize = 10;
 
@@ -48,6 +51,7 @@ struct Pass {
     tokens: Vec<String>,
     met_known_ground: bool,
     second_start: bool,
+    stale_pages: u32,
 }
 
 /// The rank of an item and a hash of its key.
@@ -132,6 +136,12 @@ impl Walk {
         let mut pass = self.pass.take().unwrap_or_default();
         pass.pages += 1;
         pass.items += page.len();
+        let is_met = |item: &Listed| {
+            let print = fingerprint(&item.key);
+            pass.prints.iter().any(|known| known.1 == print)
+        };
+        let is_stale = reached.is_none() && page.iter().all(is_met);
+        pass.stale_pages = if is_stale { pass.stale_pages + 1 } else { 0 };
         for item in page {
             let print = fingerprint(&item.key);
             pass.met_known_ground |= self.prints.iter().any(|known| known.1 == print);
@@ -176,6 +186,7 @@ impl Walk {
         pass.tokens.clear();
         pass.pages = 0;
         pass.items = 0;
+        pass.stale_pages = 0;
         self.pass = Some(pass);
         Turn { step: Step::On, missed: None }
     }
@@ -191,6 +202,10 @@ impl Walk {
                 habits,
                 Some("the paging token repeats: the pages go round".to_owned()),
             );
+        }
+        if pass.stale_pages >= STALE_PAGES_MAX {
+            let reason = "page after page held nothing new: the pages go round";
+            return self.finish(pass, habits, Some(reason.to_owned()));
         }
         if habits.newest_first && self.mark.is_none() && pass.pages >= FIRST_PAGES_MAX {
             return self.finish(pass, habits, None);
@@ -287,6 +302,22 @@ mod tests {
             let turn = walk.turn(&page(&[200]), None, token(second), HABITS);
             assert_eq!(turn.step, Step::Done);
             assert!(turn.missed.is_some());
+        }
+    }
+
+    #[test]
+    fn pages_that_go_round_under_ever_new_tokens_end_the_pass_with_a_gap() {
+        for ranks in [&[300, 200][..], &[]] {
+            let mut walk = walked(&[100]);
+            let mut turns = 0;
+            let missed = loop {
+                turns += 1;
+                let turn = walk.turn(&page(ranks), None, token(&turns.to_string()), HABITS);
+                if turn.step == Step::Done {
+                    break turn.missed;
+                }
+            };
+            assert!(missed.is_some() && turns <= STALE_PAGES_MAX + 1, "{turns}");
         }
     }
 

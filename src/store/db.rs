@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
-use sqlx::any::AnyPoolOptions;
+use sqlx::any::{AnyArguments, AnyPoolOptions};
+use sqlx::query::Query;
 use sqlx::{Any, AnyPool, AssertSqlSafe, Executor, Row, Transaction};
 
 use crate::clock::{Clock, at_millis};
@@ -204,6 +205,21 @@ fn marker(into: &mut String, engine: Engine, place: usize) {
             into.push('$');
             into.push_str(&place.to_string());
         }
+    }
+}
+
+/// Binds a number with a fraction, or nothing.
+///
+/// sqlx 0.9 tells PostgreSQL that a missing double is a `real` and a missing `real` a double (sqlx-core,
+/// `any/arguments.rs`). The prepared statement keeps what its first use said, so that after one row without the number
+/// every row with it would be refused.
+pub(super) fn bind_double<'q>(
+    query: Query<'q, Any, AnyArguments>,
+    value: Option<f64>,
+) -> Query<'q, Any, AnyArguments> {
+    match value {
+        Some(value) => query.bind(value),
+        None => query.bind(None::<f32>),
     }
 }
 

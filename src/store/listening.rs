@@ -230,14 +230,29 @@ impl Store {
         Ok(())
     }
 
-    /// Writes down that items may have slipped away between two moments.
+    /// Writes down that items may have slipped away between two moments. A gap that ended at most `slack` before, for the
+    /// same reason, grows instead of getting a neighbour. True when the gap is a new one.
     pub async fn note_missed(
         &self,
         source: &str,
         from: Timestamp,
         to: Timestamp,
+        slack: Duration,
         reason: &str,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<bool> {
+        let grown = sqlx::query(
+            "UPDATE listening_gap SET to_at = $1 WHERE source = $2 AND reason = $3 AND to_at >= $4",
+        )
+        .bind(to.as_millisecond())
+        .bind(source)
+        .bind(reason)
+        .bind(from.as_millisecond().saturating_sub(slack.as_millis() as i64))
+        .execute(self.db.write())
+        .await?
+        .rows_affected();
+        if grown > 0 {
+            return Ok(false);
+        }
         sqlx::query(
             "INSERT INTO listening_gap (id, source, from_at, to_at, reason) VALUES ($1, $2, $3, $4, $5)",
         )
@@ -248,7 +263,7 @@ impl Store {
         .bind(reason)
         .execute(self.db.write())
         .await?;
-        Ok(())
+        Ok(true)
     }
 
     /// Closes the open gap of a source, in the transaction that proves it is heard again.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::any::AnyRow;
 
-use super::db::{list, ours, rows};
+use super::db::{bind_double, list, ours, rows};
 use super::{Store, Tx, get, get_flag, get_json, get_name, get_time, get_time_maybe, json, millis};
 use crate::ids;
 use crate::mention::{Author, Engagement, Mention, MentionKind, Rating, StoredMention, hex};
@@ -78,8 +78,10 @@ impl Store {
             self.save_mentions(tx, source, &living, &authors, page.backfill, now, &mut stored).await?;
         }
         for (raw, reason) in &page.quarantined {
-            self.quarantine(tx, source, raw, reason, now).await?;
-            stored.quarantined += 1;
+            match self.quarantine(tx, source, raw, reason, now).await? {
+                true => stored.quarantined += 1,
+                false => stored.repeated += 1,
+            }
         }
         for external_id in &page.removed {
             stored.removed += usize::from(self.bury(tx, source, external_id, now).await?);
@@ -119,7 +121,7 @@ impl Store {
                     .bind(author.external_id.clone())
                     .bind(author.handle.clone())
                     .bind(author.display_name.clone())
-                    .bind(author.audience.map(|n| n as i64))
+                    .bind(author.audience.map(|n| n.min(i64::MAX as u64) as i64))
                     .bind(now.as_millisecond());
             }
             for row in query.fetch_all(&mut *tx.tx).await? {
@@ -254,9 +256,10 @@ impl Store {
                     .bind(hash.clone())
                     .bind(mention.title.clone())
                     .bind(mention.text.clone())
-                    .bind(mention.language_hint.clone())
-                    .bind(mention.rating.map(|rating| rating.value))
-                    .bind(mention.rating.map(|rating| rating.best))
+                    .bind(mention.language_hint.clone());
+                query = bind_double(query, mention.rating.map(|rating| rating.value));
+                query = bind_double(query, mention.rating.map(|rating| rating.best));
+                query = query
                     .bind(mention.engagement.likes.min(i64::MAX as u64) as i64)
                     .bind(mention.engagement.shares.min(i64::MAX as u64) as i64)
                     .bind(mention.engagement.replies.min(i64::MAX as u64) as i64)
@@ -307,6 +310,7 @@ impl Store {
         Ok(known)
     }
 
+    /// Puts an item aside. False when it stands there already.
     async fn quarantine(
         &self,
         tx: &mut Tx,
@@ -314,8 +318,8 @@ impl Store {
         raw: &[u8],
         reason: &str,
         now: Timestamp,
-    ) -> anyhow::Result<()> {
-        sqlx::query(
+    ) -> anyhow::Result<bool> {
+        let inserted = sqlx::query(
             "INSERT INTO quarantine (id, source, raw_hash, raw, reason, seen_at) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT (source, raw_hash) DO NOTHING",
         )
@@ -326,8 +330,9 @@ impl Store {
         .bind(reason)
         .bind(now.as_millisecond())
         .execute(&mut *tx.tx)
-        .await?;
-        Ok(())
+        .await?
+        .rows_affected();
+        Ok(inserted == 1)
     }
 
     /// Those of `external_ids` that a tombstone stands for.

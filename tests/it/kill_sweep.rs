@@ -28,7 +28,8 @@ const SOURCE_IS_DUE: Duration = Duration::from_millis(1100);
 const AT_ONCE: usize = 8;
 /// Calls at which the program is killed, and at how many of their occurrences at the most: the sweep is thinned so that
 /// it stays within minutes.
-const CALLS: [(&str, usize); 4] = [("pwrite64", 100), ("fsync", 70), ("writev", 40), ("sendto", 60)];
+const CALLS: [(&str, usize); 5] =
+    [("pwrite64", 100), ("fsync", 80), ("writev", 40), ("sendto", 80), ("recvfrom", 60)];
 /// Kill points in the search for one deliberate defect.
 const POINTS_PER_DEFECT: usize = 48;
 
@@ -391,6 +392,7 @@ async fn sweep(
     defect: Option<&'static str>,
 ) -> (usize, Damage) {
     let all = occurrences(template, call).await;
+    if std::env::var_os("SWEEP_DEBUG").is_some() { for c in ["pwrite64","pwrite64","fsync"] { println!("debug {c} {}", occurrences(template, c).await); } }
     let stride = all.div_ceil(points_max).max(1);
     let points: Vec<usize> = (1..=all).step_by(stride).collect();
     println!("{call}: {all} occurrences, {} points", points.len());

@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod conformance;
 mod controls;
 mod faults;
 mod flow;

@@ -213,7 +213,9 @@ async fn failures_gaps_and_quotas_are_remembered() {
         );
         store.open_gap("feed", start(), "timed_out").await.unwrap();
         store.open_gap("feed", start(), "timed_out").await.unwrap();
-        store.note_missed("other", start(), start(), "the window moved").await.unwrap();
+        let missed = |reason| store.note_missed("other", start(), start(), Duration::ZERO, reason);
+        assert!(missed("the window moved").await.unwrap(), "{}", test.engine);
+        assert!(!missed("the window moved").await.unwrap(), "the same gap grows on {}", test.engine);
         assert_eq!(store.gaps(10).await.unwrap().len(), 2, "{}", test.engine);
         let mut tx = store.begin().await.unwrap();
         store.close_gap(&mut tx, "feed", start()).await.unwrap();

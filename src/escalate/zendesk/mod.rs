@@ -224,7 +224,9 @@ fn refusal(response: &Response, attempted: &str) -> Failure {
     let is_name = |name: &&str| {
         name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
     };
-    let error = body["error"].as_str().filter(is_name).unwrap_or("no reason");
+    // Names of errors have no digits, and tokens have.
+    let is_error = |name: &&str| is_name(name) && !name.contains(|c: char| c.is_ascii_digit());
+    let error = body["error"].as_str().filter(is_error).unwrap_or("no reason");
     let fields: Vec<&str> = body["details"]
         .as_object()
         .map(|details| details.keys().map(String::as_str).filter(is_name).take(8).collect())

@@ -30,6 +30,7 @@ pub fn parse(body: &str) -> Result<Reviews, Failure> {
         Some(raw) if raw.get().starts_with('{') => vec![raw],
         Some(raw) => json::envelope(raw.get())?,
     };
+    json::not_too_many(entries.len())?;
     let mut ids = Vec::new();
     let items = json::items(entries, |entry: Entry| {
         let Some(mention) = entry.mention()? else { return Ok(None) };

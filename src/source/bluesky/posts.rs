@@ -46,6 +46,7 @@ pub(super) fn parse(
         cursor: Option<String>,
     }
     let page: Envelope = envelope(body)?;
+    json::not_too_many(page.posts.len())?;
     let (mut listed, mut parents) = (Vec::new(), Vec::new());
     let mut take = |post: PostView, ranked_by: Option<Timestamp>| {
         if !post.is_a_post() {
@@ -98,6 +99,7 @@ pub(super) fn parse_posts(body: &str) -> Result<(Vec<Item>, Vec<String>), Failur
         uri: String,
     }
     let page: Envelope = envelope(body)?;
+    json::not_too_many(page.posts.len())?;
     let present = page
         .posts
         .iter()

@@ -185,7 +185,8 @@ impl Mapping {
             .optional(Field::AuthorId)?
             .or_else(|| mention.author.handle.clone())
             .or_else(|| mention.author.display_name.clone())
-            .unwrap_or_default();
+            // Nameless people must not become one person.
+            .unwrap_or_else(|| format!("item:{}", mention.external_id));
         mention.reply_to = fields.optional(Field::ReplyTo)?;
         mention.reference = fields.optional(Field::Reference)?;
         mention.language_hint = fields.optional(Field::Language)?;

@@ -49,8 +49,12 @@ impl Reviews {
 /// `Malformed` when it is no such page.
 pub fn parse(body: &str, location: &str) -> Result<Reviews, Failure> {
     let answer: Answer = json::envelope(body)?;
+    if answer.reviews.is_none() && answer.location_id.is_none() && answer.location_name.is_none() {
+        return Err(Failure::malformed("the answer is JSON, but no page of a location's reviews"));
+    }
     let raw = answer.reviews.unwrap_or_default();
     let count = raw.len();
+    json::not_too_many(count)?;
     let name = answer.location_name.and_then(|name| name.as_str().map(str::to_owned));
     let (mut updated, mut replies) = (Vec::new(), Vec::new());
     let mut items = json::items(raw, |review: Review| {
@@ -70,6 +74,7 @@ pub fn parse(body: &str, location: &str) -> Result<Reviews, Failure> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
+    location_id: Option<Value>,
     location_name: Option<Value>,
     reviews: Option<Vec<Box<RawValue>>>,
 }
@@ -240,21 +245,16 @@ pub fn parse_removals(body: &str) -> Result<Removals, Failure> {
         Some(_) => json::envelope(body)?,
     };
     let (mut newest, mut replies) = (None, Vec::new());
-    // More than an answer may hold is no reason to leave a removal out: it is read in portions.
-    let mut items = Vec::new();
-    let mut raw = raw.into_iter().peekable();
-    while raw.peek().is_some() {
-        let portion = raw.by_ref().take(json::ITEMS_MAX).collect();
-        items.extend(json::items(portion, |removal: Removal| {
-            let id = removal.review_id.0;
-            if id.is_empty() {
-                return Err("a removal without an id".into());
-            }
-            newest = newest.max(removal.updated_since.as_deref().and_then(json::moment));
-            replies.push(Item::Removed(format!("reply:{id}")));
-            Ok(Some(Item::Removed(id)))
-        }));
-    }
+    // However many there are, none is left out: a removal is small, and the body has its limit.
+    let mut items = json::items(raw, |removal: Removal| {
+        let id = removal.review_id.0;
+        if id.is_empty() {
+            return Err("a removal without an id".into());
+        }
+        newest = newest.max(removal.updated_since.as_deref().and_then(json::moment));
+        replies.push(Item::Removed(format!("reply:{id}")));
+        Ok(Some(Item::Removed(id)))
+    });
     items.extend(replies);
     Ok(Removals { items, newest })
 }

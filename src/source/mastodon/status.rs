@@ -141,7 +141,8 @@ fn read<T: DeserializeOwned>(
         && let Ok(entries) = serde_json::from_str::<Vec<T>>(body)
     {
         page.entries = entries.len();
-        for entry in entries.into_iter().take(json::ITEMS_MAX) {
+        json::not_too_many(page.entries)?;
+        for entry in entries {
             let (id, mention) = to_mention(entry);
             page.ids.push(id);
             page.items.extend(mention.map(|mention| Item::Mention(Box::new(mention))));
@@ -150,6 +151,7 @@ fn read<T: DeserializeOwned>(
     }
     let raw: Vec<Box<RawValue>> = json::envelope(body)?;
     page.entries = raw.len();
+    json::not_too_many(page.entries)?;
     page.items = json::items(raw, |entry: T| {
         let (id, mention) = to_mention(entry);
         page.ids.push(id);

@@ -66,19 +66,22 @@ struct Post {
     attachments: Option<Vec<Box<RawValue>>>,
 }
 
-/// Reads a JSON Feed.
+/// Reads a JSON Feed: its items, and whether there are more than are read.
 ///
 /// # Errors
 /// `Malformed` when the text is no JSON, or JSON of another kind.
-pub fn parse(body: &str, mut context: Context<'_>) -> Result<Vec<Item>, Failure> {
-    let feed: Feed = json::envelope(body)?;
+pub fn parse(body: &str, mut context: Context<'_>) -> Result<(Vec<Item>, bool), Failure> {
+    let mut feed: Feed = json::envelope(body)?;
     if !feed.version.is_some_and(|version| version.contains("jsonfeed.org/version/1")) {
         return Err(Failure::malformed("the answer is JSON, but no JSON Feed of version 1 or 1.1"));
     }
     context.feed_title = feed.title;
     context.feed_author = first_name(feed.author, feed.authors);
     context.feed_language = feed.language;
-    Ok(json::items(feed.items, |post: Post| json::mention(entry(post).into_mention(&context)?)))
+    let has_more = feed.items.len() > json::ITEMS_MAX;
+    feed.items.truncate(json::ITEMS_MAX);
+    let items = json::items(feed.items, |post: Post| json::mention(entry(post).into_mention(&context)?));
+    Ok((items, has_more))
 }
 
 fn entry(post: Post) -> Entry {

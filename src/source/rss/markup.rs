@@ -45,6 +45,10 @@ pub struct Markup {
     pub shell: Vec<String>,
     /// Hours of the day (UTC) in which the publisher does not want to be asked.
     pub skip_hours: Vec<u8>,
+    /// The root element was closed: nothing was cut off.
+    pub is_whole: bool,
+    /// There are more entries than those whose place is remembered.
+    pub has_more_entries: bool,
 }
 
 impl Markup {
@@ -61,6 +65,7 @@ impl Markup {
             rest = pass.markup(&rest[at..])?;
             if pass.has_begun() && pass.open.is_empty() {
                 // Whatever a web server appended behind the feed is not part of it.
+                pass.out.is_whole = true;
                 return Ok(pass.out);
             }
         }
@@ -165,8 +170,9 @@ impl<'a> Pass<'a> {
         let Some(at) = self.open.iter().rposition(|open| *open == name) else { return };
         self.open.truncate(at);
         if let Some((start, _)) = self.entry.filter(|(_, around)| at <= *around) {
-            if self.out.entries.len() < ENTRIES_MAX {
-                self.out.entries.push(start..self.out.text.len());
+            match self.out.entries.len() < ENTRIES_MAX {
+                true => self.out.entries.push(start..self.out.text.len()),
+                false => self.out.has_more_entries = true,
             }
             self.entry = None;
         }

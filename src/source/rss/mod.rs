@@ -21,6 +21,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::client::{Client, Request, Response};
+use super::json::ITEMS_MAX;
 use super::seen::identity;
 use super::{Item, Page, Source};
 use crate::failure::{Failure, FailureKind};
@@ -131,17 +132,35 @@ impl Rss {
         let configured = parsed(configured)?;
         let response = self.ask(&configured, feed).await?;
         if response.status == 304 {
+            if feed.validators.is_none() {
+                let origin = response.url.origin().ascii_serialization();
+                return Err(Failure::malformed(format!(
+                    "{origin} says that nothing changed, although it was not asked whether anything did"
+                )));
+            }
             feed.note_address(&response);
             feed.note_wait(&response, now);
             return Ok(Page { unchanged: true, ..Page::default() });
         }
         let answer = parse_answer(&response, &configured, now)?;
         feed.note_address(&response);
-        feed.note_validators(&response);
+        match answer.is_whole {
+            true => feed.note_validators(&response),
+            // What was cut off must come with the next answer, so that one is not made conditional on this.
+            false => feed.validators = None,
+        }
         feed.ttl_minutes = answer.ttl_minutes;
         feed.skip_hours = answer.skip_hours;
         feed.note_wait(&response, now);
-        Ok(news(answer.items, feed))
+        let mut page = news(answer.items, feed);
+        if answer.has_more {
+            page.missed = page.missed.or_else(|| {
+                Some(format!(
+                    "the feed holds more than {ITEMS_MAX} entries; what stands behind them is not read"
+                ))
+            });
+        }
+        Ok(page)
     }
 
     /// Asks for a feed where it was last found. An address that was only remembered and fails is forgotten, and the

@@ -24,6 +24,10 @@ pub struct Feed {
     pub ttl_minutes: Option<u32>,
     /// Hours (UTC) in which the publisher does not want to be asked (RSS `skipHours`).
     pub skip_hours: Vec<u8>,
+    /// Its end was there.
+    pub is_whole: bool,
+    /// It holds more entries than are read.
+    pub has_more: bool,
 }
 
 /// Reads RSS 0.90 to 2.0, Atom 0.3 and 1.0, and JSON Feed 1.0 and 1.1.
@@ -42,8 +46,8 @@ pub fn parse(
     let document = decode(body, content_type);
     let context = Context { base, host, now, feed_title: None, feed_author: None, feed_language: None };
     if document.trim_start().starts_with(['{', '[']) {
-        let items = json_feed::parse(document.trim_start(), context)?;
-        return Ok(Feed { items, ttl_minutes: None, skip_hours: Vec::new() });
+        let (items, has_more) = json_feed::parse(document.trim_start(), context)?;
+        return Ok(Feed { items, ttl_minutes: None, skip_hours: Vec::new(), is_whole: true, has_more });
     }
     let markup = Markup::prepare(&document)?;
     drop(document);
@@ -65,7 +69,13 @@ pub fn parse(
         }
         Err(_) => (one_by_one(&markup, &context)?, None),
     };
-    Ok(Feed { items, ttl_minutes, skip_hours: markup.skip_hours })
+    Ok(Feed {
+        items,
+        ttl_minutes,
+        skip_hours: markup.skip_hours,
+        is_whole: markup.is_whole,
+        has_more: markup.has_more_entries,
+    })
 }
 
 /// Reads every entry as a feed of its own, after the feed as a whole was refused: a broken entry costs itself only.

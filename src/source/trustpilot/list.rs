@@ -32,6 +32,7 @@ pub struct Seen {
 /// `Malformed` when it is no such list.
 pub fn parse(body: &str, unit: &str) -> Result<Reviews, Failure> {
     let answer: Answer = json::envelope(body)?;
+    json::not_too_many(answer.reviews.len())?;
     let (mut seen, mut replies) = (Vec::new(), Vec::new());
     let mut items = json::items(answer.reviews, |review: Review| {
         if review.id.0.is_empty() {
