@@ -89,7 +89,9 @@ fn plain_body(message: &str) -> String {
             let part = body.split("\r\n--").next().unwrap_or(body);
             return decoded_body(&headers, part);
         }
-        rest = match body.split_once("\r\n--").or_else(|| body.split_once("--")) {
+        // The first boundary may stand at the very beginning, without a line break before it.
+        let first = body.strip_prefix("--").map(|after| ("", after));
+        rest = match first.or_else(|| body.split_once("\r\n--")) {
             Some((_, after)) => after,
             None => return message.to_owned(),
         };
