@@ -55,11 +55,11 @@ pub fn celebrity() -> Dossier {
         case: Some(case(12)),
         parent: Some(parent()),
         assessment: Assessment {
-            topic: Some("levering en monteur".into()),
+            topic: Some("no-knowledge".into()),
             evidence: vec![
-                "“zonder internet”".into(),
-                "“drie monteurs geweest”".into(),
-                "ticketnummer".into(),
+                "about us: @veldnet".into(),
+                "does not work: zonder internet".into(),
+                "again: Drie monteurs".into(),
             ],
             ..assessment(Class::Complaint, 0.97)
         },
@@ -70,7 +70,7 @@ pub fn celebrity() -> Dossier {
             AnswerFacts {
                 answer: MatchAnswer {
                     evidence: Evidence {
-                        reasons: vec!["18312 is een ticket in het register".into()],
+                        reasons: vec!["the post names a number that belongs to this ticket".into()],
                         shared: vec!["monteur".into(), "ladder".into(), "kast".into()],
                         runner_up: Some(("rt:17990".into(), 0.22)),
                         ..Evidence::default()
@@ -85,8 +85,8 @@ pub fn celebrity() -> Dossier {
             AnswerFacts {
                 answer: MatchAnswer {
                     evidence: Evidence {
-                        reasons: vec!["het ticket hangt aan dit probleem".into()],
-                        against: vec!["andere wijk dan de meeste meldingen".into()],
+                        reasons: vec!["the ticket of the case is linked to this problem".into()],
+                        against: vec!["not in it: ladder, 1931".into()],
                         ..Evidence::default()
                     },
                     ..answer(Question::SameProblem, Band::Known, Tier::Customer, 0.94)
@@ -138,8 +138,8 @@ pub fn newcomer() -> Dossier {
         case: Some(case(13)),
         assessment: Assessment {
             language: Some("en".into()),
-            topic: Some("invoice".into()),
-            evidence: vec!["“without any notice”".into()],
+            topic: Some("my-own-topic".into()),
+            evidence: vec!["money taken or lost: go up by €18".into()],
             ..assessment(Class::Complaint, 0.88)
         },
         verdict: Verdict::New,

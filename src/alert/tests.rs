@@ -7,7 +7,6 @@ use super::samples::{self, KEY, PAGE, letter};
 use super::{AnyChannel, ChannelConfig, Letter, html, plain, read_receivers, wording};
 use crate::clock::Clock;
 use crate::config::Language;
-use crate::config::overrides::Overrides;
 use crate::config::read::Reader;
 use crate::decide::{AlertKind, Verdict};
 use crate::source::client::Client;
@@ -264,7 +263,7 @@ fn all_kinds_of_channels_are_read_and_checked() {
          [[receiver]]\nname = 'd'\nkind = 'log'\n",
     )
     .unwrap();
-    let mut reader = Reader::new(table, Overrides::default());
+    let mut reader = Reader::new(table, Default::default());
     let receivers = read_receivers(&mut reader);
     assert_eq!(reader.finish(), Vec::<String>::new());
     assert_eq!(receivers.len(), 4);
@@ -331,7 +330,7 @@ fn everywhere(letter: &Letter) -> BTreeMap<&'static str, String> {
 fn channel(settings: &str) -> AnyChannel {
     let url = if settings.contains("log") { "" } else { "url = 'https://hooks.example/x'\n" };
     let table = toml::from_str(&format!("[[receiver]]\nname = 'x'\n{url}{settings}")).unwrap();
-    let mut reader = Reader::new(table, Overrides::default());
+    let mut reader = Reader::new(table, Default::default());
     let config: ChannelConfig = read_receivers(&mut reader).remove(0).channel;
     assert_eq!(reader.finish(), Vec::<String>::new());
     AnyChannel::build(&config, &Client::new().unwrap(), &Clock::test(samples::at("2026-11-24T10:15:00Z")))

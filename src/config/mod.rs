@@ -6,7 +6,7 @@
 
 mod check;
 mod explain;
-pub(crate) mod overrides;
+mod overrides;
 pub mod read;
 pub mod secret;
 

@@ -446,12 +446,9 @@ async fn the_sweep_notices_every_deliberately_broken_build() {
         return;
     }
     let template = template().await;
-    for (defect, call) in [
-        ("cursor-tx", "fsync"),
-        ("ack-first", "sendto"),
-        ("outbox-tx", "fsync"),
-        ("dedup-key", "sendto"),
-    ] {
+    for (defect, call) in
+        [("cursor-tx", "fsync"), ("ack-first", "sendto"), ("outbox-tx", "fsync"), ("dedup-key", "sendto")]
+    {
         let (kills, damage) = sweep(template.path(), call, POINTS_PER_DEFECT, Some(defect)).await;
         println!(
             "defect {defect}: {kills} kills, lost {}, doubled {}, orphaned {}",

@@ -1,10 +1,12 @@
 //! What to do with the answer: how many hear it, what we promised, who can act, how urgent it is and why.
 
+use super::evidence::deciding;
 use super::verdict::percent;
 use super::{Writer, names, time};
 use crate::alert::content::{Part, Phrase, joined};
-use crate::assess::Class;
+use crate::assess::{Class, topic_name};
 use crate::exposure::grouped;
+use crate::matching::Band;
 use crate::text;
 
 /// The most promises that are quoted, the newest first.
@@ -13,7 +15,7 @@ const PROMISES_MAX: usize = 10;
 const PROMISE_CHARACTERS_MAX: usize = 400;
 /// The most characters of a workaround.
 const WORKAROUND_CHARACTERS_MAX: usize = 600;
-/// So many listeners are worth naming as a reason, even beside a stronger one.
+/// So many listeners are worth naming as a reason.
 const MANY: u64 = 1_000;
 /// The most pieces of evidence for what it is.
 const EVIDENCE_MAX: usize = 8;
@@ -99,8 +101,9 @@ impl Writer<'_> {
         if let Some(brand) = &assessment.brand {
             kind = kind.ours(self.say(" over ", " about ")).theirs(brand);
         }
+        let code = self.say("nl", "en");
         let topic = match &assessment.topic {
-            Some(topic) => Phrase::new().theirs(topic),
+            Some(topic) => Phrase::new().theirs(&topic_name(topic, code).unwrap_or_else(|| topic.clone())),
             None => self.say("niet ingedeeld", "not classified").into(),
         };
         let pair = |dutch: &str, english: &str, value: Phrase| {
@@ -113,11 +116,12 @@ impl Writer<'_> {
             pair("Urgentie", "Urgency", self.urgency()),
         ];
         if let Some(language) = &assessment.language {
-            parts.push(pair("Taal", "Language", Phrase::new().theirs(language)));
+            let name = names::language(language, self.dutch).unwrap_or(language);
+            parts.push(pair("Taal", "Language", Phrase::new().theirs(name)));
         }
-        if !self.without_person() && !assessment.evidence.is_empty() {
-            let evidence =
-                assessment.evidence.iter().take(EVIDENCE_MAX).map(|piece| Phrase::new().theirs(piece));
+        let evidence = deciding(&assessment.evidence, self.dutch);
+        if !self.without_person() && !evidence.is_empty() {
+            let evidence = evidence.iter().take(EVIDENCE_MAX).map(|piece| Phrase::new().theirs(piece));
             let because = Phrase::from(self.say("Dat zien we aan: ", "We see that from: "));
             parts.push(Part::Small(because.then(joined(evidence, "; "))));
         }
@@ -135,22 +139,22 @@ impl Writer<'_> {
         if dossier.recurrence_days.is_some() {
             because.push(self.say("een oplossing hield geen stand", "a fix did not hold").to_owned());
         }
-        if self.went_public_late() {
-            because.push(
-                self.say(
-                    "het eigen ticket van de klant lag er al",
-                    "the customer's own ticket was there already",
-                )
-                .to_owned(),
-            );
+        if let Some(days) = self.own_ticket_days(Band::Perhaps).filter(|days| *days >= 1) {
+            let days = self.days(days);
+            because.push(match self.dutch {
+                true => format!("het ticket lag er al {days}"),
+                false => format!("the ticket had been there for {days}"),
+            });
         }
-        // Exposure raises urgency too; where nothing else did, it was that.
-        if because.is_empty() || dossier.exposure.expected >= MANY {
+        if dossier.exposure.expected >= MANY {
             let expected = grouped(dossier.exposure.expected, self.dutch);
             because.push(match self.dutch {
                 true => format!("{expected} mensen horen dit"),
                 false => format!("{expected} people hear it"),
             });
+        }
+        if because.is_empty() {
+            return level.into();
         }
         Phrase::from(match self.dutch {
             true => format!("{level}, want {}", because.join(" en ")),

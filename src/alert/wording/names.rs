@@ -81,6 +81,21 @@ pub fn question(question: Question, dutch: bool) -> &'static str {
     }
 }
 
+/// The language of a two-letter code, where staff have a word for it.
+pub fn language(code: &str, dutch: bool) -> Option<&'static str> {
+    Some(match (code, dutch) {
+        ("nl", true) => "Nederlands",
+        ("nl", false) => "Dutch",
+        ("en", true) => "Engels",
+        ("en", false) => "English",
+        ("de", true) => "Duits",
+        ("de", false) => "German",
+        ("fr", true) => "Frans",
+        ("fr", false) => "French",
+        _ => return None,
+    })
+}
+
 /// What an answer rests on, as a reason.
 pub fn tier(tier: Tier, dutch: bool) -> Option<&'static str> {
     Some(match (tier, dutch) {

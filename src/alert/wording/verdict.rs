@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::evidence::reason;
 use super::{Writer, names, time};
 use crate::alert::content::{Part, Phrase, joined};
 use crate::clock::whole_days_between;
@@ -141,17 +142,20 @@ impl Writer<'_> {
         Phrase::from(format!("{held}{}.", since.unwrap_or_default()))
     }
 
-    /// The customer's own ticket was open for at least a day before the customer spoke out.
+    /// The customer's own ticket was open for at least a day before the customer spoke out, as far as we know for sure.
     pub(super) fn went_public_late(&self) -> bool {
+        self.own_ticket_days(Band::Known).is_some_and(|days| days >= 1)
+    }
+
+    /// Days from the customer's own unresolved ticket to what was said, when an answer of at least this band names one.
+    pub(super) fn own_ticket_days(&self, at_least: Band) -> Option<i64> {
         let dossier = self.dossier;
-        let own = [Question::SameCase, Question::SameCustomer]
+        let ticket = dossier.ticket.as_ref().filter(|ticket| ticket.ticket.status.is_unresolved())?;
+        [Question::SameCase, Question::SameCustomer]
             .into_iter()
             .filter_map(|question| dossier.answer(question))
-            .any(|facts| facts.answer.band == Band::Known);
-        own && dossier.ticket.as_ref().is_some_and(|ticket| {
-            ticket.ticket.status.is_unresolved()
-                && whole_days_between(ticket.ticket.created_at, dossier.mention.said_at()) >= 1
-        })
+            .any(|facts| facts.answer.band >= at_least)
+            .then(|| whole_days_between(ticket.ticket.created_at, dossier.mention.said_at()))
     }
 
     /// We know the problem well enough not to make the customer prove it.
@@ -219,12 +223,13 @@ impl Writer<'_> {
     fn evidence(&self, facts: &AnswerFacts) -> Vec<Phrase> {
         let (answer, evidence) = (&facts.answer, &facts.answer.evidence);
         let theirs = |list: &[String]| -> Vec<Phrase> {
-            let words = list.iter().take(EVIDENCE_MAX);
-            words.map(|word| Phrase::new().theirs(word)).collect()
+            let pieces = list.iter().take(EVIDENCE_MAX).map(|piece| reason(piece, self.dutch));
+            pieces.map(|piece| Phrase::new().theirs(&piece)).collect()
         };
-        let mut pro: Vec<Phrase> =
-            names::tier(answer.tier, self.dutch).into_iter().map(Phrase::from).collect();
-        let mut lines = Vec::new();
+        let (mut pro, mut lines) = (Vec::new(), Vec::new());
+        if self.without_person() || evidence.reasons.is_empty() {
+            pro.extend(names::tier(answer.tier, self.dutch).map(Phrase::from));
+        }
         if !self.without_person() {
             pro.extend(theirs(&evidence.reasons));
             if !evidence.shared.is_empty() {
