@@ -123,7 +123,7 @@ impl App {
             .collect();
         let mut receivers = BTreeMap::new();
         for receiver in &config.receivers {
-            let channel = AnyChannel::build(&receiver.channel, &client)
+            let channel = AnyChannel::build(&receiver.channel, &client, store.clock())
                 .with_context(|| format!("building receiver {:?}", receiver.name))?;
             receivers.insert(receiver.name.clone(), (receiver.clone(), channel));
         }
