@@ -35,17 +35,17 @@ const UNHEALTHY: u8 = 5;
     name = "gehoord",
     version,
     after_help = "Exit codes: 0 well; 1 failed; 2 wrong usage; 3 wrong configuration; 4 not found; 5 not healthy.\n\n\
-                  First steps:\n  gehoord demo                 see it work on a bundled story, without any configuration\n  \
-                  gehoord check                read the configuration and report everything that is wrong with it\n  \
-                  gehoord doctor               ask every source, CRM and channel whether it can log in\n  \
-                  gehoord run                  run the daemon; mode = \"observe\" sends nothing until you say \"act\""
+                  First steps:\n  gehoord demo      see it work on a bundled story, without any configuration\n  \
+                  gehoord check     after copying config/example.toml to gehoord.toml: is it right?\n  \
+                  gehoord doctor    can we reach and log in to everything?\n  \
+                  gehoord run       run it; with mode = \"observe\" nothing is sent until you say \"act\""
 )]
 pub struct Arguments {
-    /// The configuration file.
+    /// The configuration file. demo and bench need none.
     #[arg(long, global = true, env = "GEHOORD_CONFIG", default_value = "gehoord.toml", value_name = "FILE")]
     config: PathBuf,
     /// How log lines look; they go to standard error. GEHOORD_LOG chooses levels, such as info,gehoord=debug.
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
@@ -54,30 +54,48 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon until SIGTERM or ctrl-c.
+    ///
+    /// It listens, judges and, with mode = "act", tells people and raises tickets. With mode = "observe", the default, all of
+    /// that is written down and nothing leaves. A second signal ends it at once, which loses nothing.
     Run(RunArguments),
-    /// Play a bundled story through the real pipeline and show the page.
+    /// Play a bundled story through the real pipeline and show the page. Needs no configuration.
+    ///
+    /// An invented provider, its tickets and six weeks of posts about it; feeds, ticket system and mail server are played on
+    /// this machine only. Nothing stays behind.
     Demo(DemoArguments),
     /// Read the configuration and report everything that is wrong with it, without touching the network.
+    ///
+    /// Exit code 0 when it is right, 3 when it is not.
     Check,
-    /// Check, and ask the database and every source, CRM and channel whether it works.
+    /// Try the database and every source, CRM and receiver: can we log in, is the address right? Tells nobody anything.
+    ///
+    /// Exit code 0 when all of them work, 5 when one does not.
     Doctor(Json),
     /// Ask the running daemon whether it is well; for container health checks.
+    ///
+    /// Exit code 0 when it is, 5 when it is not or does not answer.
     Health,
     /// Show the sources: last heard, next poll, trouble and what to do, gaps in listening.
     Sources(SourcesArguments),
-    /// Put a folder of CSV files (contacts, tickets, answers, problems) into the register.
+    /// Put a folder of CSV files (contacts, tickets, answers, problems) into the register, once.
+    ///
+    /// For files that are exported again and again, configure a [[crm]] of kind "csv" instead.
     Import(ImportArguments),
-    /// Judge recorded mentions from a JSON-lines file against the register, without telling anybody.
+    /// Judge recorded mentions from a file against the register, without telling anybody.
+    ///
+    /// They are kept in the database like others, as source "replay", and can be looked at with `gehoord explain`.
     Replay(ReplayArguments),
-    /// Show what a text would be matched with, and why.
+    /// Show what a text would be matched with, and why. Keeps nothing.
     Match(MatchArguments),
-    /// Show what happened to a mention, and why somebody was told or nobody.
+    /// Show what became of a mention: what it was taken for, who was told and why, or why nobody was.
+    ///
+    /// Exit code 4 when there is no such mention.
     Explain(ExplainArguments),
     /// Look a person up in the register by a full, partial or abbreviated name.
     Who(WhoArguments),
-    /// What is known but not resolved: age, customers harmed, silent others. Needs no source.
+    /// Show what is known but not resolved: age, customers harmed, silent others. Needs a CRM, but no source.
     Report(Json),
-    /// Measure the pipeline on this machine, on a database of its own.
+    /// Measure this machine: mentions per second, and the delay from a post to a mail. On a database of its own.
     Bench(bench::BenchArguments),
     /// Bring the database up to this version. `run` does it by itself.
     Migrate,
@@ -123,13 +141,13 @@ struct ImportArguments {
     /// The folder with contacts.csv, tickets.csv, answers.csv and problems.csv; any of them may be missing.
     folder: PathBuf,
     /// Name of the register to put them in.
-    #[arg(long, default_value = "import")]
+    #[arg(long, default_value = "import", value_name = "NAME")]
     register: String,
 }
 
 #[derive(Debug, Args)]
 struct ReplayArguments {
-    /// The recording: one JSON object a line, a mention or {"at": …, "mention": …}.
+    /// The recording: on each line a mention as JSON, or {"at": "TIME", "mention": {…}}.
     file: PathBuf,
     #[command(flatten)]
     json: Json,
@@ -137,10 +155,10 @@ struct ReplayArguments {
 
 #[derive(Debug, Args)]
 struct MatchArguments {
-    /// The text, in quotes.
+    /// What somebody said, in quotes.
     text: String,
-    /// The name of who said it.
-    #[arg(long)]
+    /// The name that its author shows.
+    #[arg(long, value_name = "NAME")]
     author: Option<String>,
     #[command(flatten)]
     json: Json,
@@ -148,7 +166,7 @@ struct MatchArguments {
 
 #[derive(Debug, Args)]
 struct ExplainArguments {
-    /// Our id of the mention, the source's id, or its link.
+    /// The mention: our id, the source's id, or its link.
     mention: String,
     #[command(flatten)]
     json: Json,

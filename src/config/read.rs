@@ -259,7 +259,7 @@ mod tests {
         Never,
         Often {
             #[serde(default)]
-            #[expect(dead_code, reason = "only its type matters here")]
+            #[expect(dead_code, reason = "only what stands beside it matters here")]
             times: u32,
         },
     }
