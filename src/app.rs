@@ -29,6 +29,8 @@ use crate::telemetry::Metrics;
 
 /// The longest any loop sleeps, so that work of other replicas and of commands is seen.
 const IDLE_MAX: Duration = Duration::from_secs(1);
+/// How often the index takes in what the store holds: a changed ticket is matched within a second.
+const INDEX_EVERY: Duration = Duration::from_millis(500);
 /// How often the follow-up looks for what has gone quiet.
 const FOLLOW_UP_EVERY: Duration = Duration::from_secs(15);
 /// Pause after an error of our own store, so that a broken database is not hammered.
@@ -63,6 +65,7 @@ pub struct App {
 struct Wake {
     pipeline: Notify,
     outbox: Notify,
+    delivery: Notify,
 }
 
 /// What one round of work did.
@@ -120,7 +123,7 @@ impl App {
             .collect();
         let mut receivers = BTreeMap::new();
         for receiver in &config.receivers {
-            let channel = AnyChannel::build(&receiver.channel, &client)
+            let channel = AnyChannel::build(&receiver.channel, &client, store.clock())
                 .with_context(|| format!("building receiver {:?}", receiver.name))?;
             receivers.insert(receiver.name.clone(), (receiver.clone(), channel));
         }
@@ -174,7 +177,7 @@ impl App {
         }
         round.decided = self.pipeline.process_all().await?;
         round.decided += self.follow_up.rematch().await?;
-        round.effects = self.outbox.dispatch().await? + self.outbox.deliver_due().await?;
+        round.effects = self.outbox.dispatch().await? + self.outbox.deliver_due(None).await?;
         Ok(round)
     }
 
@@ -201,9 +204,27 @@ impl App {
                 async move { app.poll_one(&name).await }
             });
         }
-        self.repeat(tasks, "mirror", |app| async move { app.mirror_once().await });
+        for name in self.mirror.names() {
+            self.repeat(tasks, "register", move |app| {
+                let name = name.clone();
+                async move {
+                    app.mirror.sync_if_due(&app.store, &name).await?;
+                    Ok(Pause::For(IDLE_MAX))
+                }
+            });
+        }
+        self.repeat(tasks, "index", |app| async move {
+            app.mirror.refresh_index(&app.store).await?;
+            Ok(Pause::For(INDEX_EVERY))
+        });
         self.repeat(tasks, "pipeline", |app| async move { app.process_once().await });
-        self.repeat(tasks, "outbox", |app| async move { app.deliver_once().await });
+        self.repeat(tasks, "dispatch", |app| async move { app.dispatch_once().await });
+        for target in self.outbox.targets() {
+            self.repeat(tasks, "outbox", move |app| {
+                let target = target.clone();
+                async move { app.deliver_once(&target).await }
+            });
+        }
         self.repeat(tasks, "follow-up", |app| async move { app.follow_up_once().await });
     }
 
@@ -255,12 +276,6 @@ impl App {
         Ok(Pause::For(self.until_due(due).await?))
     }
 
-    async fn mirror_once(&self) -> anyhow::Result<Pause> {
-        self.mirror.sync_due(&self.store).await?;
-        self.mirror.refresh_index(&self.store).await?;
-        Ok(Pause::For(IDLE_MAX))
-    }
-
     async fn process_once(&self) -> anyhow::Result<Pause> {
         let decided = self.pipeline.process().await?;
         if decided > 0 {
@@ -271,13 +286,21 @@ impl App {
         Ok(Pause::None)
     }
 
-    async fn deliver_once(&self) -> anyhow::Result<Pause> {
-        let sent_off = self.outbox.dispatch().await?;
-        let tried = self.outbox.deliver_due().await?;
-        if sent_off + tried > 0 {
+    async fn dispatch_once(&self) -> anyhow::Result<Pause> {
+        if self.outbox.dispatch().await? + self.outbox.deliver_to_the_gone().await? > 0 {
+            self.wake.delivery.notify_waiters();
             return Ok(Pause::None);
         }
         let _ = tokio::time::timeout(IDLE_MAX, self.wake.outbox.notified()).await;
+        Ok(Pause::None)
+    }
+
+    async fn deliver_once(&self, target: &str) -> anyhow::Result<Pause> {
+        // Registered before looking, so that a wake-up in between is not missed.
+        let woken = self.wake.delivery.notified();
+        if self.outbox.deliver_due(Some(target)).await? == 0 {
+            let _ = tokio::time::timeout(IDLE_MAX, woken).await;
+        }
         Ok(Pause::None)
     }
 

@@ -70,9 +70,27 @@ impl Outbox {
         if due.is_empty() { Ok(0) } else { self.store.send_off(&due, now).await }
     }
 
-    /// Claims effects that are due and delivers them. Returns how many were tried.
-    pub async fn deliver_due(&self) -> anyhow::Result<usize> {
-        let claimed = self.store.claim_due(LEASE, CLAIM_MAX).await?;
+    /// The targets that are configured: each has a delivery loop of its own, so that a slow one delays no other.
+    pub fn targets(&self) -> Vec<String> {
+        let channels = self.receivers.keys().map(|name| format!("channel:{name}"));
+        let crms = self.crms.keys().map(|name| format!("crm:{name}"));
+        // Tickets of nobody we know go to the first CRM under an empty name.
+        channels.chain(crms).chain(self.crms.keys().next().map(|_| "crm:".to_owned())).collect()
+    }
+
+    /// Delivers what is owed to targets that are no longer configured, which parks it where a person sees it.
+    pub async fn deliver_to_the_gone(&self) -> anyhow::Result<usize> {
+        let configured = self.targets();
+        let mut tried = 0;
+        for target in self.store.open_targets().await?.iter().filter(|target| !configured.contains(target)) {
+            tried += self.deliver_due(Some(target)).await?;
+        }
+        Ok(tried)
+    }
+
+    /// Claims effects of one target (`None`: of any) that are due and delivers them. Returns how many were tried.
+    pub async fn deliver_due(&self, target: Option<&str>) -> anyhow::Result<usize> {
+        let claimed = self.store.claim_due(LEASE, CLAIM_MAX, target).await?;
         let tried = claimed.len();
         let mut deliveries = FuturesUnordered::new();
         for effect in &claimed {

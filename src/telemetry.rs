@@ -270,7 +270,9 @@ pub fn init_logs(format: LogFormat, default_level: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
+        .with_target(false)
+        // Whoever reads the log may go away; that must not take the daemon along.
+        .log_internal_errors(false);
     // A second call, as in tests, keeps the first subscriber.
     let _ = match format {
         LogFormat::Text => builder.try_init(),

@@ -39,13 +39,15 @@ pub fn build(config: Config) -> Log {
 impl Channel for Log {
     fn compose(&self, letter: &Letter) -> String {
         let dossier = letter.dossier;
+        let shy = letter.link_only || dossier.mention.removed_at.is_some();
         let line = serde_json::json!({
             "key": letter.key,
             "kind": letter.kind,
             "urgency": dossier.urgency,
             "case": dossier.case.as_ref().map(|case| case.number),
             "mention": dossier.mention.mention.external_id,
-            "verbatim": (!letter.link_only).then(|| dossier.mention.mention.whole_text()),
+            "verbatim": (!shy).then(|| dossier.mention.mention.whole_text()),
+            "page": dossier.case.as_ref().map(|case| format!("{}/cases/{}", letter.page_url, case.number)),
             "audience": dossier.exposure.audience,
             "known_since_days": dossier.known_since_days,
             "ticket": dossier.ticket.as_ref().map(|ticket| ticket.ticket.number.clone()),

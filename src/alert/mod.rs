@@ -1,21 +1,38 @@
 //! Telling people: the channel contract, receivers, and the one list of channel kinds.
 //!
 //! An alert is first *composed* from its dossier (pure; the result is frozen in the outbox, so that every copy of it is
-//! the same) and then *delivered*. `wording` writes the words, in Dutch and English, for all channels.
+//! the same) and then *delivered*. `wording` writes the words, in Dutch and English, into one shape (`content`) for all
+//! channels; `plain` and `html` show that shape, and a channel with a format of its own does so itself.
 
+pub mod content;
+pub mod email;
+pub mod html;
 pub mod log;
+pub mod plain;
+#[cfg(test)]
+mod peer;
+mod progress;
+#[cfg(test)]
+mod samples;
+pub mod slack;
+#[cfg(test)]
+mod tests;
+pub mod webhook;
+pub mod wording;
 
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::clock::Clock;
 use crate::config::Language;
 use crate::config::read::Reader;
 use crate::decide::AlertKind;
 use crate::dossier::Dossier;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
+use crate::source::client::Client;
 
 /// The kinds of channels, as they stand in `kind = "…"` of a `[[receiver]]`.
-pub const KINDS: &[&str] = &["log"];
+pub const KINDS: &[&str] = &["email", "webhook", "slack", "log"];
 
 /// A way to reach people.
 ///
@@ -69,6 +86,12 @@ pub struct ReceiverConfig {
 /// How a receiver is reached, by kind.
 #[derive(Clone, Debug)]
 pub enum ChannelConfig {
+    /// Mail over SMTP.
+    Email(Box<email::Config>),
+    /// A program of the company's own, by Standard Webhooks.
+    Webhook(webhook::Config),
+    /// Slack or Mattermost.
+    Slack(slack::Config),
     /// Writes what it would have sent.
     Log(log::Config),
 }
@@ -76,6 +99,12 @@ pub enum ChannelConfig {
 /// A built channel, by kind.
 #[derive(Debug)]
 pub enum AnyChannel {
+    /// Mail over SMTP.
+    Email(Box<email::Email>),
+    /// A program of the company's own, by Standard Webhooks.
+    Webhook(Box<webhook::Webhook>),
+    /// Slack or Mattermost.
+    Slack(Box<slack::Slack>),
     /// Writes what it would have sent.
     Log(log::Log),
 }
@@ -120,6 +149,9 @@ impl ChannelConfig {
     fn read(kind: &str, reader: &mut Reader, path: &str, table: Table) -> Option<ChannelConfig> {
         let table = Value::Table(table);
         match kind {
+            "email" => reader.read(path, table).map(Box::new).map(ChannelConfig::Email),
+            "webhook" => reader.read(path, table).map(ChannelConfig::Webhook),
+            "slack" => reader.read(path, table).map(ChannelConfig::Slack),
             "log" => reader.read(path, table).map(ChannelConfig::Log),
             _ => None,
         }
@@ -127,22 +159,28 @@ impl ChannelConfig {
 
     fn validate(&self) -> Vec<String> {
         match self {
+            ChannelConfig::Email(config) => config.validate(),
+            ChannelConfig::Webhook(config) => config.validate(),
+            ChannelConfig::Slack(config) => config.validate(),
             ChannelConfig::Log(config) => config.validate(),
         }
     }
 }
 
 impl AnyChannel {
-    /// Builds the channel of a receiver.
+    /// Builds the channel of a receiver. The clock dates each attempt where the peer wants to know it.
     ///
     /// # Errors
     /// When its settings cannot work on this machine.
-    pub fn build(
-        config: &ChannelConfig,
-        client: &crate::source::client::Client,
-    ) -> anyhow::Result<AnyChannel> {
-        let _ = client;
+    pub fn build(config: &ChannelConfig, client: &Client, clock: &Clock) -> anyhow::Result<AnyChannel> {
         Ok(match config {
+            ChannelConfig::Email(config) => AnyChannel::Email(Box::new(email::build((**config).clone())?)),
+            ChannelConfig::Webhook(config) => {
+                AnyChannel::Webhook(Box::new(webhook::build(config.clone(), client.clone(), clock.clone())))
+            }
+            ChannelConfig::Slack(config) => {
+                AnyChannel::Slack(Box::new(slack::build(config.clone(), client.clone())))
+            }
             ChannelConfig::Log(config) => AnyChannel::Log(log::build(config.clone())),
         })
     }
@@ -150,6 +188,9 @@ impl AnyChannel {
     /// See [`Channel::compose`].
     pub fn compose(&self, letter: &Letter) -> String {
         match self {
+            AnyChannel::Email(channel) => channel.compose(letter),
+            AnyChannel::Webhook(channel) => channel.compose(letter),
+            AnyChannel::Slack(channel) => channel.compose(letter),
             AnyChannel::Log(channel) => channel.compose(letter),
         }
     }
@@ -157,6 +198,9 @@ impl AnyChannel {
     /// See [`Channel::deliver`].
     pub async fn deliver(&self, composed: &str, key: &str) -> Result<String, Failure> {
         match self {
+            AnyChannel::Email(channel) => channel.deliver(composed, key).await,
+            AnyChannel::Webhook(channel) => channel.deliver(composed, key).await,
+            AnyChannel::Slack(channel) => channel.deliver(composed, key).await,
             AnyChannel::Log(channel) => channel.deliver(composed, key).await,
         }
     }
@@ -164,7 +208,36 @@ impl AnyChannel {
     /// See [`Channel::check`].
     pub async fn check(&self) -> Result<String, Failure> {
         match self {
+            AnyChannel::Email(channel) => channel.check().await,
+            AnyChannel::Webhook(channel) => channel.check().await,
+            AnyChannel::Slack(channel) => channel.check().await,
             AnyChannel::Log(channel) => channel.check().await,
         }
     }
+}
+
+/// What is wrong with an address to post to, as "key: what; what to do".
+fn validate_url(key: &str, written: &str) -> Vec<String> {
+    let Ok(url) = url::Url::parse(written) else {
+        return vec![format!("{key}: is no address; write it whole, beginning with https://")];
+    };
+    let mut errors = Vec::new();
+    let local = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
+        None => false,
+    };
+    if url.scheme() != "https" && !(url.scheme() == "http" && local) {
+        errors.push(format!("{key}: customers' words would travel in the clear; use https://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        errors.push(format!("{key}: has a user name in it; take it out, nothing would send it"));
+    }
+    errors
+}
+
+fn parsed_url(written: &str) -> Result<url::Url, Failure> {
+    url::Url::parse(written)
+        .map_err(|_| Failure::new(FailureKind::Blocked, "the configured address is no address"))
 }

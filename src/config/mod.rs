@@ -1,12 +1,15 @@
 //! Configuration: one TOML file, `GEHOORD_…` overrides, secrets in files.
 //!
 //! Everything that is wrong is reported at once, each with its path and what to do. Sections are structs next to the code
-//! they configure; this file reads them, checks what concerns more than one of them, and nothing else.
+//! they configure; this file reads them. `check` looks at what concerns more than one of them, `read` collects errors,
+//! `explain` puts them into words, `overrides` lays the environment over the file.
 
+mod check;
+mod explain;
+mod overrides;
 pub mod read;
 pub mod secret;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -14,10 +17,11 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use crate::alert::{self, ReceiverConfig};
-use crate::assess::{AssessSettings, Assessor, Brand, ReferenceFormat};
+use crate::assess::{AssessSettings, Brand, ReferenceFormat};
 use crate::decide::{Mode, Policy, Rule};
 use crate::escalate::{self, CrmConfig};
 use crate::source::{self, SourceConfig};
+use check::Declared;
 use read::Reader;
 use secret::Secret;
 
@@ -45,7 +49,7 @@ pub struct Config {
 }
 
 /// Where the state lives.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
     /// `sqlite://FILE` for one process, `postgres://USER:PASSWORD@HOST/NAME` for several replicas.
@@ -57,6 +61,13 @@ impl Database {
     pub fn sqlite_file(&self) -> Option<std::path::PathBuf> {
         let path = self.url.strip_prefix("sqlite://").or_else(|| self.url.strip_prefix("sqlite:"))?;
         Some(path.split('?').next().unwrap_or(path).into())
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The address may hold a password, so only the engine is shown.
+        f.debug_tuple("Database").field(&self.url.split(':').next().unwrap_or_default()).finish()
     }
 }
 
@@ -250,166 +261,48 @@ impl Config {
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, ConfigErrors> {
         let mut table: Table =
-            toml::from_str(text).map_err(|error| ConfigErrors(vec![format!("not TOML: {error}")]))?;
-        read::apply_overrides(&mut table, environment);
-        let mut reader = Reader::new(table);
+            toml::from_str(text).map_err(|error| ConfigErrors(vec![not_toml(text, &error)]))?;
+        let overrides = overrides::apply(&mut table, environment);
+        let declared = Declared::in_table(&table);
+        let mut reader = Reader::new(table, overrides);
         let config = Config::from_reader(&mut reader);
         let mut errors = reader.finish();
-        errors.extend(config.check());
+        errors.extend(check::check(&config, &declared, &errors));
         if errors.is_empty() { Ok(config) } else { Err(ConfigErrors(errors)) }
     }
 
     fn from_reader(reader: &mut Reader) -> Config {
-        let mut policy: Policy = reader.section("policy");
-        policy.rules = reader.list::<Rule>("rule");
-        Config {
+        let mut config = Config {
             mode: reader.value("mode"),
             database: reader.section("database"),
             web: reader.section("web"),
-            policy,
+            policy: reader.section("policy"),
             brands: reader.list("brand"),
             references: reader.list("reference"),
             sources: read_sources(reader),
             crms: read_crms(reader),
             receivers: alert::read_receivers(reader),
-        }
-    }
-
-    /// What is wrong across sections.
-    fn check(&self) -> Vec<String> {
-        let mut errors = Vec::new();
-        self.check_names(&mut errors);
-        self.check_sources(&mut errors);
-        self.check_rules(&mut errors);
-        for (place, crm) in self.crms.iter().enumerate() {
-            errors.extend(
-                crm.kind.validate().into_iter().map(|error| format!("crm[{place}] ({}).{error}", crm.name)),
-            );
-        }
-        for (place, receiver) in self.receivers.iter().enumerate() {
-            errors.extend(
-                receiver
-                    .validate()
-                    .into_iter()
-                    .map(|error| format!("receiver[{place}] ({}).{error}", receiver.name)),
-            );
-        }
-        if let Err(bad) = Assessor::new(self.assess_settings()) {
-            errors.extend(bad);
-        }
-        self.check_web(&mut errors);
-        errors
-    }
-
-    fn check_names(&self, errors: &mut Vec<String>) {
-        let sections: [(&str, Vec<&str>); 3] = [
-            ("source", self.sources.iter().map(|source| source.common.name.as_str()).collect()),
-            ("crm", self.crms.iter().map(|crm| crm.name.as_str()).collect()),
-            ("receiver", self.receivers.iter().map(|receiver| receiver.name.as_str()).collect()),
-        ];
-        for (section, names) in sections {
-            let mut seen = BTreeSet::new();
-            for (place, name) in names.iter().enumerate() {
-                let fit =
-                    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-                if !fit {
-                    errors.push(format!(
-                        "{section}[{place}].name: give it a name of letters, digits, - _ or ."
-                    ));
-                } else if !seen.insert(name) {
-                    errors.push(format!("{section}[{place}].name: {name:?} is used twice; names are unique"));
-                }
-            }
-        }
-    }
-
-    fn check_sources(&self, errors: &mut Vec<String>) {
-        for (place, source) in self.sources.iter().enumerate() {
-            let at = format!("source[{place}] ({})", source.common.name);
-            errors.extend(source.kind.validate().into_iter().map(|error| format!("{at}.{error}")));
-            if source.common.lawful_basis.trim().is_empty() {
-                errors.push(format!(
-                    "{at}.lawful_basis: say why you may read this, such as \"legitimate interest\""
-                ));
-            }
-            if source.common.purpose.trim().is_empty() {
-                errors
-                    .push(format!("{at}.purpose: say what you read it for, such as \"answering customers\""));
-            }
-            if source.common.retention_days == 0 {
-                errors.push(format!("{at}.retention_days: at least one day"));
-            }
-            if source.common.interval_secs == 0 {
-                errors.push(format!("{at}.interval_secs: at least one second"));
-            }
-            if let Some(brand) = &source.common.brand
-                && !self.brands.iter().any(|known| known.name == *brand)
-            {
-                errors.push(format!("{at}.brand: there is no [[brand]] with the name {brand:?}"));
-            }
-        }
-        if !self.sources.is_empty() && self.brands.is_empty() {
-            errors.push(
-                "brand: name at least one [[brand]], or nothing that is said can be about you".to_owned(),
-            );
-        }
-    }
-
-    fn check_rules(&self, errors: &mut Vec<String>) {
-        let receivers: BTreeSet<&str> =
-            self.receivers.iter().map(|receiver| receiver.name.as_str()).collect();
-        let may_resolve: BTreeSet<&str> = self
-            .receivers
-            .iter()
-            .filter(|receiver| receiver.may_resolve)
-            .map(|receiver| receiver.name.as_str())
-            .collect();
-        for (place, rule) in self.policy.rules.iter().enumerate() {
-            let at = format!("rule[{place}] ({})", rule.name);
-            if rule.notify.is_empty() {
-                errors.push(format!("{at}.notify: it tells nobody; name at least one receiver"));
-            }
-            for receiver in rule.notify.iter().filter(|receiver| !receivers.contains(receiver.as_str())) {
-                errors.push(format!("{at}.notify: there is no [[receiver]] with the name {receiver:?}"));
-            }
-            if !rule.notify.is_empty()
-                && !rule.notify.iter().any(|receiver| may_resolve.contains(receiver.as_str()))
-            {
-                errors.push(format!(
-                    "{at}.notify: it ends at people who cannot solve anything; name a receiver with may_resolve = true"
-                ));
-            }
-            for source in
-                rule.sources.iter().filter(|name| !self.sources.iter().any(|s| s.common.name == **name))
-            {
-                errors.push(format!("{at}.sources: there is no [[source]] with the name {source:?}"));
-            }
-            for brand in rule.brands.iter().filter(|name| !self.brands.iter().any(|b| b.name == **name)) {
-                errors.push(format!("{at}.brands: there is no [[brand]] with the name {brand:?}"));
-            }
-        }
-        if !self.sources.is_empty() && self.policy.rules.is_empty() {
-            errors.push(
-                "rule: there is no [[rule]], so nobody would ever be told; add one with notify".to_owned(),
-            );
-        }
-    }
-
-    fn check_web(&self, errors: &mut Vec<String>) {
-        match self.web.listen.parse::<std::net::SocketAddr>() {
-            Ok(address) if !address.ip().is_loopback() && self.web.token.is_none() => errors.push(
-                "web.listen: listening beyond this machine needs web.token, or everybody on the network reads your cases"
-                    .to_owned(),
-            ),
-            Ok(_) => {}
-            Err(_) => errors.push("web.listen: an address and port, such as \"127.0.0.1:8470\"".to_owned()),
-        }
+        };
+        config.policy.rules = reader.list::<Rule>("rule");
+        config
     }
 
     /// What the assessor is made from.
     pub fn assess_settings(&self) -> AssessSettings {
         AssessSettings { brands: self.brands.clone(), references: self.references.clone() }
     }
+}
+
+/// Where a text stops being TOML. The parser's own message shows the line, in which a secret may stand.
+fn not_toml(text: &str, error: &toml::de::Error) -> String {
+    let place = error.span().map_or(String::new(), |span| {
+        let before = &text.as_bytes()[..span.start.min(text.len())];
+        format!("line {}: ", before.iter().filter(|byte| **byte == b'\n').count() + 1)
+    });
+    format!(
+        "{place}this is not TOML: {}; compare it with config/example.toml",
+        error.message().replace('\n', ", ")
+    )
 }
 
 fn read_sources(reader: &mut Reader) -> Vec<SourceEntry> {

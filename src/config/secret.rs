@@ -1,10 +1,14 @@
 //! A secret in the configuration: written out, in a file, or in an environment variable. Never printed.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
+
+/// The most bytes of a secret file that are read.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// A secret value. `Debug` and `Display` show that it is there, not what it is.
 #[derive(Clone)]
@@ -46,23 +50,39 @@ impl<'de> Deserialize<'de> for Secret {
         let written = Written::deserialize(deserializer).map_err(|_| {
             serde::de::Error::custom("a secret is \"text\", { file = \"path\" } or { env = \"NAME\" }")
         })?;
-        let value = match written {
-            Written::Out(value) => value,
-            Written::File { file } => std::fs::read_to_string(&file).map_err(|error| {
-                serde::de::Error::custom(format!(
-                    "the secret file {} cannot be read: {error}",
-                    file.display()
-                ))
-            })?,
-            Written::Variable { env } => std::env::var(&env).map_err(|_| {
-                serde::de::Error::custom(format!("the environment variable {env} is not set"))
-            })?,
+        let (value, origin) = match written {
+            Written::Out(value) => (value, "the secret".to_owned()),
+            Written::File { file } => (
+                in_file(&file).map_err(serde::de::Error::custom)?,
+                format!("the secret file {}", file.display()),
+            ),
+            Written::Variable { env } => {
+                let value = std::env::var(&env).map_err(|_| {
+                    serde::de::Error::custom(format!(
+                        "the environment variable {env} is not set; set it, or write {{ file = \"path\" }}"
+                    ))
+                })?;
+                (value, format!("the environment variable {env}"))
+            }
         };
         let value = value.trim();
         if value.is_empty() {
-            return Err(serde::de::Error::custom("the secret is empty"));
+            return Err(serde::de::Error::custom(format!("{origin} is empty; put the secret in")));
         }
         Ok(Secret::new(value))
+    }
+}
+
+fn in_file(path: &Path) -> Result<String, String> {
+    let mut value = String::new();
+    let read =
+        std::fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut value));
+    match read {
+        Ok(_) => Ok(value),
+        Err(error) => Err(format!(
+            "the secret file {} cannot be read ({error}); check the path and who may read it",
+            path.display()
+        )),
     }
 }
 

@@ -98,16 +98,28 @@ impl Mirror {
         Ok(applied)
     }
 
-    /// Reads every CRM that is due. Returns how many rows changed.
+    /// The names of all CRMs.
+    pub fn names(&self) -> Vec<String> {
+        self.crms.keys().cloned().collect()
+    }
+
+    /// Reads every CRM that is due, one after the other. Returns how many rows changed.
     pub async fn sync_due(&self, store: &Store) -> anyhow::Result<usize> {
         let mut changed = 0;
-        for state in store.register_states().await? {
-            let Some((crm, interval)) = self.crms.get(&state.register) else { continue };
-            if state.next_at <= store.now().await? {
-                changed += self.sync(store, &state.register, crm, *interval).await?;
-            }
+        for name in self.crms.keys() {
+            changed += self.sync_if_due(store, name).await?;
         }
         Ok(changed)
+    }
+
+    /// Reads one CRM if it is due. Returns how many rows changed.
+    pub async fn sync_if_due(&self, store: &Store, register: &str) -> anyhow::Result<usize> {
+        let state = store.register_states().await?.into_iter().find(|state| state.register == register);
+        let (Some((crm, interval)), Some(state)) = (self.crms.get(register), state) else { return Ok(0) };
+        if state.next_at > store.now().await? {
+            return Ok(0);
+        }
+        self.sync(store, register, crm, *interval).await
     }
 
     async fn sync(

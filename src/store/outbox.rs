@@ -141,9 +141,15 @@ impl Store {
         get(&row, "value")
     }
 
-    /// Claims up to `limit` due effects for `lease`, each the head of its thread, and notes that an attempt started.
+    /// Claims up to `limit` due effects of one target for `lease` (`None`: of any target), each the head of its thread, and
+    /// notes that an attempt started.
     /// Whatever was started before and never ended is an unknown outcome from here on.
-    pub async fn claim_due(&self, lease: Duration, limit: i64) -> anyhow::Result<Vec<ClaimedEffect>> {
+    pub async fn claim_due(
+        &self,
+        lease: Duration,
+        limit: i64,
+        target: Option<&str>,
+    ) -> anyhow::Result<Vec<ClaimedEffect>> {
         let now = self.now().await?;
         let token = ids::new_token();
         let mut tx = self.begin().await?;
@@ -152,6 +158,7 @@ impl Store {
             .bind(now.as_millisecond() + lease.as_millis() as i64)
             .bind(now.as_millisecond())
             .bind(limit)
+            .bind(target.unwrap_or(""))
             .fetch_all(&mut *tx.tx)
             .await?;
         let mut claimed =
@@ -317,6 +324,14 @@ impl Store {
         Ok(revived)
     }
 
+    /// Every target that something is owed to.
+    pub async fn open_targets(&self) -> anyhow::Result<Vec<String>> {
+        let rows = sqlx::query("SELECT DISTINCT target FROM effect WHERE open = 1")
+            .fetch_all(self.db.read())
+            .await?;
+        rows.iter().map(|row| get(row, "target")).collect()
+    }
+
     /// How many effects stand in each state.
     pub async fn effect_counts(&self) -> anyhow::Result<BTreeMap<String, i64>> {
         let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM effect GROUP BY state")
@@ -351,7 +366,7 @@ fn claim_sql() -> String {
     };
     format!(
         "UPDATE effect SET state = 'started', lease_token = $1, next_at = $2, attempts = attempts + 1 WHERE id IN \
-         (SELECT e.id FROM effect e WHERE e.open = 1 AND e.next_at <= $3 {head_only} ORDER BY e.lane, e.next_at LIMIT $4) \
+         (SELECT e.id FROM effect e WHERE e.open = 1 AND e.next_at <= $3 AND ($5 = '' OR e.target = $5) {head_only} ORDER BY e.lane, e.next_at LIMIT $4) \
          AND open = 1 AND next_at <= $3 RETURNING id, key, target, intent, frozen, attempts, created_at"
     )
 }

@@ -18,7 +18,7 @@ use gehoord::register::{Contact, Priority, Problem, ProblemStatus, Ticket, Ticke
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::number;
+use crate::support::{beside, number};
 
 const POSTS: usize = 12;
 /// Calls at which the program is killed, and what each stands for.
@@ -54,7 +54,7 @@ impl World {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mail = listener.local_addr().unwrap();
         let receiver = mailbox.clone();
-        tokio::spawn(async move { receiver.serve(listener).await });
+        beside(async move { receiver.serve(listener).await });
         World { posts, tickets, mail, desk, mailbox, served }
     }
 }
@@ -62,7 +62,7 @@ impl World {
 async fn serve(router: axum::Router) -> std::net::SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    beside(async move { axum::serve(listener, router).await });
     address
 }
 

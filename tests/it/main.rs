@@ -1,5 +1,7 @@
 //! The one integration binary.
 
+mod cli;
+mod config;
 mod controls;
 mod faults;
 mod flow;

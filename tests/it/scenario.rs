@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{TestStore, number, start};
+use crate::support::{TestStore, beside, number, start};
 
 /// What the source says, newest last, and how it behaves.
 #[derive(Debug, Default)]
@@ -317,7 +317,7 @@ impl Drop for TestApp {
 async fn serve(router: axum::Router) -> std::net::SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    beside(async move { axum::serve(listener, router).await });
     address
 }
 

@@ -13,7 +13,7 @@ use gehoord::store::mentions::{IncomingPage, Stored};
 use gehoord::store::outbox::{Intent, NewEffect, Outcome};
 use jiff::Timestamp;
 
-use crate::support::{TestStore, number, start, stores};
+use crate::support::{TestStore, beside, number, start, stores};
 
 fn mention(id: &str, text: &str) -> Mention {
     let author = Author {
@@ -346,7 +346,7 @@ async fn no_late_commit_of_the_register_is_skipped() {
         let writers: Vec<_> = (0..4)
             .map(|writer| {
                 let store = store.clone();
-                tokio::spawn(async move {
+                beside(async move {
                     for row in 0..10 {
                         let id = format!("{writer}-{row}");
                         let page = RegisterPage {
@@ -415,19 +415,19 @@ async fn effects_of_a_thread_leave_in_order_and_only_its_head_is_claimed() {
         );
         assert_eq!(owe(&test, &[effect("a", "t", start())]).await, 0, "owed once on {}", test.engine);
         let lease = Duration::from_secs(60);
-        let mut claimed = test.store.claim_due(lease, 10).await.unwrap();
+        let mut claimed = test.store.claim_due(lease, 10, None).await.unwrap();
         claimed.sort_by(|x, y| x.key.cmp(&y.key));
         let keys: Vec<&str> = claimed.iter().map(|effect| effect.key.as_str()).collect();
         assert_eq!(keys, ["a", "c"], "{}", test.engine);
-        assert!(test.store.claim_due(lease, 10).await.unwrap().is_empty());
+        assert!(test.store.claim_due(lease, 10, None).await.unwrap().is_empty());
         assert!(test.store.freeze(&claimed[0], "bytes").await.unwrap());
         assert!(test.store.renew_claim(&claimed[0], lease).await.unwrap());
         assert!(test.store.finish(&claimed[0], &Outcome::Delivered("250 ok".into())).await.unwrap());
-        let next = test.store.claim_due(lease, 10).await.unwrap();
+        let next = test.store.claim_due(lease, 10, None).await.unwrap();
         assert_eq!(next[0].key, "b", "{}", test.engine);
         test.store.release_claim(&next[0]).await.unwrap();
         assert_eq!(
-            test.store.claim_due(lease, 10).await.unwrap()[0].attempt,
+            test.store.claim_due(lease, 10, None).await.unwrap()[0].attempt,
             1,
             "a released claim burns no attempt"
         );
@@ -438,10 +438,10 @@ async fn effects_of_a_thread_leave_in_order_and_only_its_head_is_claimed() {
 async fn a_lost_claim_can_write_nothing_and_the_next_attempt_knows_of_it() {
     for test in stores().await {
         owe(&test, &[effect("a", "t", start())]).await;
-        let lost = test.store.claim_due(Duration::from_secs(60), 10).await.unwrap().remove(0);
+        let lost = test.store.claim_due(Duration::from_secs(60), 10, None).await.unwrap().remove(0);
         assert!(!lost.again);
         test.clock.advance(Duration::from_secs(61));
-        let second = test.store.claim_due(Duration::from_secs(60), 10).await.unwrap().remove(0);
+        let second = test.store.claim_due(Duration::from_secs(60), 10, None).await.unwrap().remove(0);
         assert!(second.again, "what was started and never ended is an unknown outcome on {}", test.engine);
         assert!(!test.store.freeze(&lost, "late").await.unwrap());
         assert!(!test.store.renew_claim(&lost, Duration::from_secs(60)).await.unwrap());
@@ -462,7 +462,7 @@ async fn a_lost_claim_can_write_nothing_and_the_next_attempt_knows_of_it() {
         assert_eq!(counts.get("dead"), Some(&1), "{}", test.engine);
         assert!(test.store.retry_effect(&second.id, "a colleague").await.unwrap());
         assert!(!test.store.retry_effect(&second.id, "a colleague").await.unwrap(), "only what is parked");
-        let third = test.store.claim_due(Duration::from_secs(60), 10).await.unwrap().remove(0);
+        let third = test.store.claim_due(Duration::from_secs(60), 10, None).await.unwrap().remove(0);
         assert_eq!((third.attempt, third.again), (3, true));
         let attempts = test.store.attempts(&third.id).await.unwrap();
         let outcomes: Vec<&str> = attempts.iter().map(|(_, outcome, _, _)| outcome.as_str()).collect();
@@ -494,10 +494,10 @@ async fn many_claimers_keep_every_thread_in_order_and_claim_nothing_twice() {
         let workers: Vec<_> = (0..6)
             .map(|_| {
                 let (store, sent) = (test.store.clone(), sent.clone());
-                tokio::spawn(async move {
+                beside(async move {
                     let mut idle = 0;
                     while idle < 20 {
-                        let claimed = store.claim_due(Duration::from_secs(60), 2).await.unwrap();
+                        let claimed = store.claim_due(Duration::from_secs(60), 2, None).await.unwrap();
                         idle = if claimed.is_empty() { idle + 1 } else { 0 };
                         for effect in claimed {
                             sent.lock().unwrap().push(effect.key.clone());

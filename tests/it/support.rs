@@ -89,3 +89,16 @@ pub async fn number(url: &str, sql: &str) -> i64 {
     pool.close().await;
     value
 }
+
+/// Runs something beside the test until the test's runtime ends.
+pub fn beside<F>(task: F) -> tokio::task::JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's helpers end with its runtime; nobody waits for them"
+    )]
+    tokio::spawn(task)
+}
