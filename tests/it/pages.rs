@@ -31,7 +31,7 @@ async fn complain(test: &TestStore) -> App {
     assert_eq!(test.store.oldest_waiting().await.unwrap(), Some(start()), "{}", test.engine);
     assert_eq!(app.pipeline.process_all().await.unwrap(), 1, "{}", test.engine);
     app.outbox.dispatch().await.unwrap();
-    app.outbox.deliver_due().await.unwrap();
+    app.outbox.deliver_due(None).await.unwrap();
     app
 }
 

@@ -140,7 +140,7 @@ async fn banners_say_what_is_wrong_with_us() {
     let failure = Failure::new(FailureKind::BadCredentials, "asking the forum for posts: 401");
     test.app.store.note_poll_failure("forum", &failure, start(), true).await.unwrap();
     test.app.outbox.dispatch().await.unwrap();
-    for effect in test.app.store.claim_due(Duration::from_secs(60), 10).await.unwrap() {
+    for effect in test.app.store.claim_due(Duration::from_secs(60), 10, None).await.unwrap() {
         let refused = Failure::new(FailureKind::Refused, "delivering to webcare: 550");
         assert!(test.app.store.finish(&effect, &Outcome::Dead(refused)).await.unwrap());
     }
@@ -330,7 +330,7 @@ async fn nobodys_words_become_markup() {
     let failure = Failure::new(FailureKind::Refused, attack(0));
     test.app.store.note_poll_failure("forum", &failure, start(), false).await.unwrap();
     test.app.store.open_gap("forum", hours_ago(1), attack(4)).await.unwrap();
-    for effect in test.app.store.claim_due(Duration::from_secs(60), 3).await.unwrap() {
+    for effect in test.app.store.claim_due(Duration::from_secs(60), 3, None).await.unwrap() {
         test.app.store.finish(&effect, &Outcome::Dead(failure.clone())).await.unwrap();
     }
     let mut paths: Vec<String> = ["/?limit=200", "/report", "/sources", "/outbox", "/mailbox", "/<script>"]
