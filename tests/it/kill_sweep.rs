@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::routing::get;
 use gehoord::clock::Clock;
@@ -21,10 +22,15 @@ use tempfile::TempDir;
 use crate::support::{beside, number};
 
 const POSTS: usize = 12;
-/// Calls at which the program is killed, and what each stands for.
-const CALLS: [&str; 4] = ["pwrite64", "fsync", "writev", "sendto"];
-/// Every how many occurrences of a call the program is killed: the sweep is thinned so that it stays within minutes.
-const KILL_POINTS_MAX: usize = 80;
+/// A little more than the interval of the source.
+const SOURCE_IS_DUE: Duration = Duration::from_millis(1100);
+/// Kills that run at the same time; most of their time they wait.
+const AT_ONCE: usize = 8;
+/// Calls at which the program is killed, and at how many of their occurrences at the most: the sweep is thinned so that
+/// it stays within minutes.
+const CALLS: [(&str, usize); 4] = [("pwrite64", 100), ("fsync", 70), ("writev", 40), ("sendto", 60)];
+/// Kill points in the search for one deliberate defect.
+const POINTS_PER_DEFECT: usize = 48;
 
 /// The servers around one run.
 struct World {
@@ -241,11 +247,9 @@ async fn kill_and_recover(template: &Path, call: &str, n: usize, defect: Option<
     let (call, defect) = (call.to_owned(), defect.map(str::to_owned));
     let ended = tokio::task::spawn_blocking(move || {
         let ended = run(&path, Some((&call, n)), defect.as_deref());
-        // Recovery is the normal way to work. Twice, because the source is due again only a second later.
-        for _ in 0..2 {
-            std::thread::sleep(std::time::Duration::from_millis(1100));
-            assert!(run(&path, None, defect.as_deref()), "the program recovers by itself");
-        }
+        // Recovery is the normal way to work, once the source is due again.
+        std::thread::sleep(SOURCE_IS_DUE);
+        assert!(run(&path, None, defect.as_deref()), "the program recovers by itself");
         ended
     })
     .await
@@ -389,12 +393,16 @@ async fn sweep(
     let all = occurrences(template, call).await;
     let stride = all.div_ceil(points_max).max(1);
     let points: Vec<usize> = (1..=all).step_by(stride).collect();
+    println!("{call}: {all} occurrences, {} points", points.len());
     let (mut kills, mut damage) = (0, Damage::default());
-    for pair in points.chunks(4) {
+    for pair in points.chunks(AT_ONCE) {
         let runs: Vec<_> = pair.iter().map(|&n| kill_and_recover(template, call, n, defect)).collect();
         for (ended, one) in futures_util::future::join_all(runs).await {
             kills += usize::from(!ended);
             damage.add(one);
+        }
+        if defect.is_some() && !damage.is_none() {
+            break;
         }
     }
     (kills, damage)
@@ -407,8 +415,8 @@ async fn f1_f2_f3_a_kill_at_any_write_loses_doubles_and_orphans_nothing() {
     }
     let template = template().await;
     let (mut kills, mut damage) = (0, Damage::default());
-    for call in CALLS {
-        let (killed, one) = sweep(template.path(), call, KILL_POINTS_MAX, None).await;
+    for (call, points_max) in CALLS {
+        let (killed, one) = sweep(template.path(), call, points_max, None).await;
         println!(
             "killed at {killed} occurrences of {call}: lost {}, doubled {}, orphaned {}",
             one.lost, one.doubled, one.orphaned
@@ -441,7 +449,7 @@ async fn the_sweep_notices_every_deliberately_broken_build() {
         ("outbox-tx", "pwrite64"),
         ("dedup-key", "sendto"),
     ] {
-        let (kills, damage) = sweep(template.path(), call, 40, Some(defect)).await;
+        let (kills, damage) = sweep(template.path(), call, POINTS_PER_DEFECT, Some(defect)).await;
         println!(
             "defect {defect}: {kills} kills, lost {}, doubled {}, orphaned {}",
             damage.lost, damage.doubled, damage.orphaned
