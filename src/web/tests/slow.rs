@@ -148,6 +148,22 @@ async fn idle_connections_delay_nobody_and_one_address_gets_its_share_only() {
 }
 
 #[tokio::test]
+async fn whoever_holds_all_connections_open_keeps_nobody_out() {
+    let running = run(Limits { header: Duration::from_secs(5), connections_max: 20, ..SHORT }).await;
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        idle.push(running.connect().await);
+    }
+    for _ in 0..5 {
+        let began = Instant::now();
+        let answer =
+            running.talk(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
+        assert!(answer.ends_with("live\n"), "{answer}");
+        assert!(began.elapsed() < Duration::from_millis(2_500), "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test]
 async fn a_connection_does_not_live_for_ever() {
     let running = run(SHORT).await;
     let mut stream = running.connect().await;
