@@ -28,6 +28,7 @@ CREATE TABLE source_state (
     epoch             BIGINT NOT NULL,            -- rises with every move; compare-and-set guard
     next_at           BIGINT NOT NULL,            -- when it is due
     backfilled        BIGINT NOT NULL,            -- 1 after the first complete poll; until then nothing alerts
+    first_success_at  BIGINT,                     -- first complete answer; before it nothing was heard
     last_success_at   BIGINT,                     -- last complete answer
     last_item_at      BIGINT,                     -- last time it brought anything new
     failures          BIGINT NOT NULL,            -- failed polls in a row

@@ -31,6 +31,8 @@ pub struct SourceState {
     pub next_at: Timestamp,
     /// The first complete poll is behind us.
     pub backfilled: bool,
+    /// First complete answer; before it nothing was heard.
+    pub first_success_at: Option<Timestamp>,
     /// Last complete answer.
     pub last_success_at: Option<Timestamp>,
     /// Last time it brought anything.
@@ -168,6 +170,7 @@ impl Store {
         let now = self.clock().now().as_millisecond();
         let moved = sqlx::query(
             "UPDATE source_state SET cursor = $1, epoch = epoch + 1, next_at = $2, last_success_at = $3, \
+             first_success_at = COALESCE(first_success_at, $3), \
              last_item_at = CASE WHEN $4 > 0 THEN $3 ELSE last_item_at END, \
              empty_polls = CASE WHEN $4 > 0 THEN 0 WHEN $5 = 1 THEN empty_polls ELSE empty_polls + 1 END, \
              backfilled = CASE WHEN $6 = 1 THEN 1 ELSE backfilled END, \
@@ -366,6 +369,7 @@ fn source_state(row: &sqlx::any::AnyRow) -> anyhow::Result<SourceState> {
         epoch: get(row, "epoch")?,
         next_at: get_time(row, "next_at")?,
         backfilled: get_flag(row, "backfilled")?,
+        first_success_at: get_time_maybe(row, "first_success_at")?,
         last_success_at: get_time_maybe(row, "last_success_at")?,
         last_item_at: get_time_maybe(row, "last_item_at")?,
         failures: get(row, "failures")?,

@@ -37,7 +37,8 @@ impl Store {
     /// Writes down that a source brought something by itself, in the transaction that stores it.
     pub async fn note_push(&self, tx: &mut Tx, source: &str, now: Timestamp) -> anyhow::Result<()> {
         sqlx::query(
-            "UPDATE source_state SET last_success_at = $1, last_item_at = $1, empty_polls = 0 WHERE source = $2",
+            "UPDATE source_state SET first_success_at = COALESCE(first_success_at, $1), last_success_at = $1, \
+             last_item_at = $1, empty_polls = 0 WHERE source = $2",
         )
         .bind(now.as_millisecond())
         .bind(source)

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
-use std::time::Duration;
 
 use anyhow::bail;
 use askama::Template;
@@ -21,7 +20,6 @@ use hmac::{Hmac, Mac};
 use jiff::Timestamp;
 use rand::RngCore;
 use sha2::Sha256;
-use tokio::time::Instant;
 
 use super::dress::{self, OwnWords, Trouble, reads_html};
 use super::pages::{Frame, Section};
@@ -34,9 +32,9 @@ use crate::ids::process_rng;
 
 /// How long a session lasts, in seconds.
 const SESSION_SECS: i64 = 12 * 60 * 60;
-/// Wrong tokens that one address may try within [`FAILURES_WINDOW`].
+/// Wrong tokens that one address may try within [`FAILURES_WINDOW_SECS`] seconds.
 const FAILURES_MAX: u32 = 10;
-const FAILURES_WINDOW: Duration = Duration::from_secs(60);
+const FAILURES_WINDOW_SECS: i64 = 60;
 /// Addresses whose failures are remembered.
 const ADDRESSES_MAX: usize = 10_000;
 /// The largest login form.
@@ -102,12 +100,11 @@ impl Guard {
             return Ok(());
         }
         let Some(offered) = bearer(&parts.headers) else { return Err(Refusal::NoToken) };
-        self.try_token(token, offered, peer_of(parts))
+        self.try_token(token, offered, peer_of(parts), now)
     }
 
     /// Compares a token, unless its sender was wrong too often.
-    fn try_token(&self, token: &Secret, offered: &str, peer: IpAddr) -> Result<(), Refusal> {
-        let now = Instant::now();
+    fn try_token(&self, token: &Secret, offered: &str, peer: IpAddr, now: Timestamp) -> Result<(), Refusal> {
         if self.failures.are_too_many(peer, now) {
             return Err(Refusal::TooManyTries);
         }
@@ -245,7 +242,8 @@ pub(super) async fn login(State(site): State<Site>, request: Request) -> Result<
         }
     }
     let next = local_path(next);
-    match site.guard.try_token(token, &offered, peer_of(&parts)) {
+    let now = site.app.store.clock().now();
+    match site.guard.try_token(token, &offered, peer_of(&parts), now) {
         Ok(()) => {}
         Err(Refusal::TooManyTries) => return Ok(StatusCode::TOO_MANY_REQUESTS.into_response()),
         Err(_) => {
@@ -257,7 +255,7 @@ pub(super) async fn login(State(site): State<Site>, request: Request) -> Result<
             return Ok(response);
         }
     }
-    let session = site.guard.new_session(site.app.store.clock().now()).unwrap_or_default();
+    let session = site.guard.new_session(now).unwrap_or_default();
     let mut response = Redirect::to(&next).into_response();
     response.headers_mut().append(header::SET_COOKIE, site.guard.set_cookie(&session, SESSION_SECS));
     Ok(response)
@@ -318,30 +316,35 @@ fn check_host(parts: &axum::http::request::Parts, public_host: Option<&str>) -> 
 
 /// Who offered a wrong token, and how often.
 #[derive(Default)]
-struct Failures(Mutex<HashMap<IpAddr, (u32, Instant)>>);
+struct Failures(Mutex<HashMap<IpAddr, (u32, Timestamp)>>);
 
 impl Failures {
-    fn are_too_many(&self, peer: IpAddr, now: Instant) -> bool {
+    fn are_too_many(&self, peer: IpAddr, now: Timestamp) -> bool {
         let failures = self.0.lock().expect("nobody panics while counting");
-        failures.get(&network(peer)).is_some_and(|(count, since)| {
-            *count >= FAILURES_MAX && now.duration_since(*since) < FAILURES_WINDOW
-        })
+        failures
+            .get(&network(peer))
+            .is_some_and(|(count, since)| *count >= FAILURES_MAX && is_recent(*since, now))
     }
 
-    fn note(&self, peer: IpAddr, now: Instant) {
+    fn note(&self, peer: IpAddr, now: Timestamp) {
         let mut failures = self.0.lock().expect("nobody panics while counting");
         if failures.len() >= ADDRESSES_MAX {
-            failures.retain(|_, (_, since)| now.duration_since(*since) < FAILURES_WINDOW);
+            failures.retain(|_, (_, since)| is_recent(*since, now));
         }
         if failures.len() >= ADDRESSES_MAX {
             failures.clear();
         }
         let entry = failures.entry(network(peer)).or_insert((0, now));
-        if now.duration_since(entry.1) >= FAILURES_WINDOW {
+        if !is_recent(entry.1, now) {
             *entry = (0, now);
         }
         entry.0 += 1;
     }
+}
+
+/// Within the window; a clock that was put back ends it too.
+fn is_recent(since: Timestamp, now: Timestamp) -> bool {
+    (now.as_second() - since.as_second()).abs() < FAILURES_WINDOW_SECS
 }
 
 /// What one household has: an IPv4 address, or the first half of an IPv6 address.

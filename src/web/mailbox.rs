@@ -89,10 +89,10 @@ fn plain_body(message: &str) -> String {
             let part = body.split("\r\n--").next().unwrap_or(body);
             return decoded_body(&headers, part);
         }
-        // The first boundary may stand at the very beginning, without a line break before it.
-        let first = body.strip_prefix("--").map(|after| ("", after));
-        rest = match first.or_else(|| body.split_once("\r\n--")) {
-            Some((_, after)) => after,
+        // A boundary stands at the very start, or on a line of its own.
+        let after = body.strip_prefix("--").or_else(|| body.split_once("\r\n--").map(|(_, after)| after));
+        rest = match after {
+            Some(after) => after,
             None => return message.to_owned(),
         };
     }

@@ -89,6 +89,7 @@ fn router(site: Site) -> Router {
         .route("/", get(pages::inbox::show))
         .route("/cases/{number}", get(pages::case::show))
         .route("/mentions/{id}", get(pages::case::show_mention))
+        .route("/alerts/{id}", get(pages::case::show_alert))
         .route("/sources", get(pages::sources::show))
         .route("/outbox", get(pages::outbox::show))
         .route("/report", get(pages::report::show))

@@ -1,9 +1,10 @@
 //! The accept loop: every connection has a time limit for each thing a client can be slow at, and there is a limit to how
 //! many there are. A plain loop keeps connections that send half a request for ever (slow-loris).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,13 +14,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 /// Pause after the system could not give us a connection, for instance because all file handles are in use.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// How long a connection that is not being answered may take to close.
+const IDLE_GRACE: Duration = Duration::from_millis(100);
+/// How long a new connection waits for a place when all are taken.
+const FULL_PATIENCE: Duration = Duration::from_secs(1);
 /// The most bytes of a request line and its headers.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// The most headers of a request.
@@ -38,7 +43,7 @@ pub(super) struct Limits {
     pub connection: Duration,
     /// How long an answer that is under way may still take when we stop or the connection is old.
     pub grace: Duration,
-    /// Connections at the same time; more wait in the system's queue.
+    /// Connections at the same time; for one more, the longest idle one is closed.
     pub connections_max: usize,
     /// Connections of one address at the same time; more are closed at once.
     pub per_address_max: usize,
@@ -69,16 +74,16 @@ pub(super) async fn serve(
     limits: Limits,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let hall = Hall::new(limits.connections_max);
     let addresses = Addresses::default();
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = listener.accept() => accepted,
         };
-        let (place, stream, peer) = match accepted {
+        let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!("A connection to the page could not be accepted: {error}");
@@ -87,10 +92,11 @@ pub(super) async fn serve(
             }
         };
         let Some(seat) = addresses.take(peer.ip(), limits.per_address_max) else { continue };
+        let Some(guest) = hall.admit().await else { continue };
         let (router, stop) = (router.clone(), stop.clone());
         connections.spawn(async move {
-            converse(stream, peer, router, limits, stop).await;
-            drop((place, seat));
+            converse(stream, peer, router, limits, &guest, stop).await;
+            drop((guest, seat));
         });
     }
     drop(listener);
@@ -98,29 +104,29 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// A connection, once there is a place for it.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> std::io::Result<(tokio::sync::OwnedSemaphorePermit, TcpStream, SocketAddr)> {
-    let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
-    let (stream, peer) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((place, stream, peer))
-}
-
-/// Serves one connection until it ends, is too old, or we stop.
+/// Serves one connection until it ends, is too old, is asked to leave, or we stop.
 async fn converse(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
     limits: Limits,
+    guest: &Arc<Guest>,
     stop: CancellationToken,
 ) {
+    // Answers are small: without this, the last packet of each may wait for the client's receipt.
+    let _ = stream.set_nodelay(true);
+    let served = guest.clone();
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
-        router.clone().call(request)
+        let answer = router.clone().call(request);
+        let served = served.clone();
+        async move {
+            served.is_served.store(true, Ordering::Relaxed);
+            let answer = answer.await;
+            served.is_served.store(false, Ordering::Relaxed);
+            answer
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -132,11 +138,76 @@ async fn converse(
     tokio::select! {
         // A client that breaks off or breaks the protocol has ended its own connection; there is nobody to tell.
         _ = connection.as_mut() => return,
+        () = guest.leave.cancelled() => {}
         () = stop.cancelled() => {}
         () = tokio::time::sleep(limits.connection) => {}
     }
     connection.as_mut().graceful_shutdown();
-    let _ = tokio::time::timeout(limits.grace, connection).await;
+    let grace =
+        if guest.is_served.load(Ordering::Relaxed) { limits.grace } else { limits.grace.min(IDLE_GRACE) };
+    let _ = tokio::time::timeout(grace, connection).await;
+}
+
+/// The connections there are. When there is no place left, the one that has been idle longest makes room: whoever only
+/// holds connections open keeps nobody out.
+struct Hall {
+    places: Arc<Semaphore>,
+    guests: Mutex<VecDeque<Weak<Guest>>>,
+    /// Guests, those that left included, after which the list is tidied.
+    remembered_max: usize,
+}
+
+/// One connection.
+struct Guest {
+    /// A request of it is being answered.
+    is_served: AtomicBool,
+    /// It should make room.
+    leave: CancellationToken,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Hall {
+    fn new(places: usize) -> Hall {
+        Hall {
+            places: Arc::new(Semaphore::new(places)),
+            guests: Mutex::default(),
+            remembered_max: places.saturating_mul(2),
+        }
+    }
+
+    /// A place, or `None` when all are taken by connections that are being answered.
+    async fn admit(&self) -> Option<Arc<Guest>> {
+        let place = match self.places.clone().try_acquire_owned() {
+            Ok(place) => place,
+            Err(_) => {
+                self.ask_one_to_leave();
+                let freed = tokio::time::timeout(FULL_PATIENCE, self.places.clone().acquire_owned()).await;
+                freed.ok()?.ok()?
+            }
+        };
+        let guest = Arc::new(Guest {
+            is_served: AtomicBool::new(false),
+            leave: CancellationToken::new(),
+            _place: place,
+        });
+        let mut guests = self.guests.lock().expect("nobody panics while counting");
+        guests.push_back(Arc::downgrade(&guest));
+        if guests.len() > self.remembered_max {
+            guests.retain(|guest| guest.strong_count() > 0);
+        }
+        Some(guest)
+    }
+
+    fn ask_one_to_leave(&self) {
+        let mut guests = self.guests.lock().expect("nobody panics while counting");
+        guests.retain(|guest| guest.strong_count() > 0);
+        let idle = guests
+            .iter()
+            .position(|guest| guest.upgrade().is_some_and(|guest| !guest.is_served.load(Ordering::Relaxed)));
+        if let Some(guest) = idle.and_then(|place| guests.remove(place)).and_then(|guest| guest.upgrade()) {
+            guest.leave.cancel();
+        }
+    }
 }
 
 /// How many connections each address has.

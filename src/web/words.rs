@@ -153,11 +153,21 @@ impl Words {
     /// A moment on the clock of the page: "20 nov 11:02", with the year when it is another one.
     pub fn when(&self, at: &Timestamp) -> Moment {
         let (local, today) = (at.to_zoned(self.zone.clone()), self.now.to_zoned(self.zone.clone()));
-        let month = MONTHS[(local.month() as usize).clamp(1, 12) - 1];
-        let month = self.t(month.0, month.1);
+        let month = self.month(local.month());
         let year = if local.year() == today.year() { String::new() } else { format!(" {}", local.year()) };
         let shown = format!("{} {month}{year} {:02}:{:02}", local.day(), local.hour(), local.minute());
         Moment { machine: at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), shown }
+    }
+
+    /// A day on the calendar of the page: "14 mrt 2009".
+    pub fn date(&self, at: &Timestamp) -> String {
+        let local = at.to_zoned(self.zone.clone());
+        format!("{} {} {}", local.day(), self.month(local.month()), local.year())
+    }
+
+    fn month(&self, month: i8) -> &'static str {
+        let (dutch, english) = MONTHS[(month.clamp(1, 12) - 1) as usize];
+        self.t(dutch, english)
     }
 
     /// A probability in words with its number.

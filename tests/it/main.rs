@@ -8,6 +8,7 @@ mod faults;
 mod flow;
 mod kill_sweep;
 mod layers;
+mod pages;
 mod request_tracker;
 mod scenario;
 mod store;

@@ -75,6 +75,14 @@ pub(in crate::web) async fn show_mention(visit: Visit, Path(id): Path<String>) -
     render(&visit, dossier, vec![mention], told).await
 }
 
+/// Goes to the mention that an alert is about.
+pub(in crate::web) async fn show_alert(visit: Visit, Path(id): Path<String>) -> Result<Response, Trouble> {
+    Ok(match visit.site.app.store.alert(&id).await? {
+        Some(alert) => Redirect::to(&format!("/mentions/{}", alert.mention_id)).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    })
+}
+
 async fn render(
     visit: &Visit,
     dossier: Dossier,

@@ -65,8 +65,8 @@ pub(in crate::web) async fn show(visit: Visit) -> Result<Response, Trouble> {
     dress::html(&page)
 }
 
-/// Verdicts that a case can have.
-const VERDICTS: [Verdict; 4] = [Verdict::Known, Verdict::Perhaps, Verdict::New, Verdict::Unread];
+/// Verdicts that a person looks for.
+const VERDICTS: [Verdict; 3] = [Verdict::Known, Verdict::Perhaps, Verdict::New];
 
 #[derive(Template)]
 #[template(path = "inbox.html")]
@@ -149,7 +149,7 @@ impl InboxLine<'_> {
     fn of<'a>(case: &'a CaseLine, w: &Words) -> InboxLine<'a> {
         let verdict = Verdict::from_name(&case.verdict);
         let mut line = InboxLine {
-            words: excerpt(&case.text, EXCERPT),
+            words: excerpt(&on_one_line(&case.text), EXCERPT),
             verdict_words: verdict
                 .as_ref()
                 .map_or(w.t("nog niet beoordeeld", "not judged yet"), |verdict| w.verdict(verdict)),
@@ -171,6 +171,18 @@ impl InboxLine<'_> {
     fn verdict_name(&self) -> &'static str {
         self.verdict.map_or("unread", Verdict::name)
     }
+}
+
+/// A text without its line breaks, as far as an excerpt can need it.
+fn on_one_line(text: &str) -> String {
+    let mut line = String::new();
+    for word in text.split_whitespace().take(EXCERPT + 1) {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
 }
 
 /// How we are ourselves, for the banners on top.

@@ -88,12 +88,18 @@ impl<'a> EffectRow<'a> {
         }
     }
 
-    /// The mention it is about, where the effect itself names it.
-    pub(super) fn mention(&self) -> Option<&str> {
+    /// The page about what caused it.
+    pub(super) fn about(&self) -> Option<String> {
         match &self.intent {
-            Some(Intent::Crm { mention_id, .. }) => Some(mention_id),
-            Some(Intent::Alert { .. }) | None => None,
+            Some(Intent::Crm { mention_id, .. }) => Some(format!("/mentions/{mention_id}")),
+            Some(Intent::Alert { alert_id }) => Some(format!("/alerts/{alert_id}")),
+            None => None,
         }
+    }
+
+    /// There is more to tell than that it was delivered at once.
+    pub(super) fn has_story(&self) -> bool {
+        self.attempts.len() > 1 || (self.e.state != "delivered" && !self.attempts.is_empty())
     }
 
     /// Whom it goes to, without the prefix.

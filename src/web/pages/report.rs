@@ -41,7 +41,8 @@ struct Bar<'a> {
 
 impl Bar<'_> {
     fn of(line: &Line, most: i64) -> Bar<'_> {
-        let part = |count: i64| (count.max(0) * 100 / most).clamp(0, 100);
+        // Whoever is harmed is seen, however many there are elsewhere.
+        let part = |count: i64| (count.max(0) * 100 / most).clamp(i64::from(count > 0), 100);
         Bar { line, silent: part(line.silent), public: part(line.public) }
     }
 }
@@ -65,10 +66,10 @@ mod tests {
             untouched_days: None,
         };
         for (customers, public, silent_part, public_part) in
-            [(50, 0, 50, 0), (100, 25, 75, 25), (0, 0, 0, 0), (1, 2, 0, 2)]
+            [(50, 0, 25, 0), (200, 50, 75, 25), (0, 0, 0, 0), (1, 0, 1, 0)]
         {
             let line = line(customers, public);
-            let bar = Bar::of(&line, 100);
+            let bar = Bar::of(&line, 200);
             assert_eq!((bar.silent, bar.public), (silent_part, public_part));
         }
     }

@@ -141,7 +141,7 @@ impl Timeline {
             silent.push((from.min(WIDTH - 2), (to - from).max(2)));
             silent_secs += gap.to.unwrap_or(now).as_second() - gap.from.max(since).as_second();
         }
-        let unknown = if state.last_success_at.is_none() { WIDTH } else { 0 };
+        let unknown = state.first_success_at.map_or(WIDTH, place);
         Timeline { silent, unknown, silent_secs: silent_secs.max(0) }
     }
 
@@ -159,14 +159,15 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn state(last_success_at: Option<Timestamp>) -> SourceState {
+    fn state(first_success_at: Option<Timestamp>) -> SourceState {
         SourceState {
             source: "forum".into(),
             cursor: String::new(),
             epoch: 1,
             next_at: at("2026-11-20T10:00:00Z"),
             backfilled: true,
-            last_success_at,
+            first_success_at,
+            last_success_at: first_success_at,
             last_item_at: None,
             failures: 0,
             failing_since: None,
@@ -190,10 +191,11 @@ mod tests {
             gap("forum", "2026-11-20T09:59:00Z", None),
             gap("another", "2026-11-16T10:00:00Z", None),
         ];
-        let timeline = Timeline::of(&state(Some(now)), &gaps, since, now);
+        let timeline = Timeline::of(&state(Some(at("2026-10-01T10:00:00Z"))), &gaps, since, now);
         assert_eq!(timeline.silent, [(100, 100), (0, 100), (698, 2)]);
         assert_eq!(timeline.silent_secs, 2 * 86_400 + 60);
         assert_eq!(timeline.unknown, 0);
+        assert_eq!(Timeline::of(&state(Some(at("2026-11-16T22:00:00Z"))), &[], since, now).unknown, 350);
         assert_eq!(Timeline::of(&state(None), &[], since, now).unknown, WIDTH);
     }
 }
