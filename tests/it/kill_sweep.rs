@@ -25,7 +25,7 @@ const POSTS: usize = 12;
 /// A little more than the interval of the source.
 const SOURCE_IS_DUE: Duration = Duration::from_millis(1100);
 /// The first run's source is surely due again after this, also on a busy machine.
-const TEMPLATE_SETTLES: Duration = Duration::from_secs(5);
+const TEMPLATE_SETTLES: Duration = Duration::from_secs(3);
 /// Kills that run at the same time; most of their time they wait.
 const AT_ONCE: usize = 8;
 /// Calls at which the program is killed, and at how many of their occurrences at the most: the sweep is thinned so that
@@ -333,6 +333,7 @@ async fn template() -> TempDir {
     tokio::task::spawn_blocking(move || assert!(run(&path, None, None), "the first run is well"))
         .await
         .unwrap();
+    tokio::time::sleep(TEMPLATE_SETTLES).await;
     folder
 }
 

@@ -87,7 +87,10 @@ async fn a_push_is_remembered_alike_for_a_day() {
             "{}",
             test.engine
         );
-        test.store.note_missed("bridge", start(), next_day, "timed_out").await.unwrap();
+        test.store
+            .note_missed("bridge", start(), next_day, std::time::Duration::ZERO, "timed_out")
+            .await
+            .unwrap();
         assert_eq!(test.store.gaps_since(next_day, 5).await.unwrap().len(), 1, "{}", test.engine);
         let later = next_day + Duration::from_secs(1);
         assert!(test.store.gaps_since(later, 5).await.unwrap().is_empty(), "{}", test.engine);

@@ -174,7 +174,11 @@ async fn banners_say_what_is_wrong_with_us() {
 #[tokio::test]
 async fn holes_in_the_listening_stay_visible() {
     let test = TestSite::open().await;
-    test.app.store.note_missed("forum", days_ago(3), days_ago(2), "unavailable").await.unwrap();
+    test.app
+        .store
+        .note_missed("forum", days_ago(3), days_ago(2), std::time::Duration::ZERO, "unavailable")
+        .await
+        .unwrap();
     test.app.store.open_gap("forum", hours_ago(1), "timed_out").await.unwrap();
     let page = test.get("/sources").await.text;
     assert!(page.contains(r#"<rect class="silent" x="400" y="0" width="100" height="14">"#), "{page}");
