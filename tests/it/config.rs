@@ -31,6 +31,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("no_lawful_basis", "source \"nieuws\".lawful_basis", "legitimate interest"),
     ("no_purpose", "source \"nieuws\".purpose", "say what you read it for"),
     ("no_rule", "rule", "add one with notify"),
+    ("noreply_sender", "receiver \"webcare\".from", "one that people can answer to"),
     ("not_toml", "line 3", "compare it with config/example.toml"),
     ("rule_about_unknown_topic", "rule \"everything\".topics", "config/topics.toml"),
     ("rule_ends_at_people_who_cannot_resolve", "rule \"everything\".notify", "may_resolve = true"),
@@ -269,7 +270,7 @@ fn seven_mistakes_are_seven_errors() {
 }
 
 /// Options whose values, or parts of them, are secrets.
-const SECRET_OPTIONS: [&str; 11] = [
+const SECRET_OPTIONS: [&str; 12] = [
     "token",
     "app_password",
     "api_key",
@@ -281,6 +282,7 @@ const SECRET_OPTIONS: [&str; 11] = [
     "auth",
     "url",
     "password",
+    "secret",
 ];
 
 #[test]
