@@ -59,11 +59,11 @@ fn serve(server: &Server, kind: Kind, body: impl Into<Vec<u8>>) {
 
 /// The engines hold the same.
 async fn same_on_both(rigs: &[(Rig, BTreeMap<&'static str, Server>)]) -> Vec<String> {
+    let port = regex::Regex::new(r"127\.0\.0\.1:\d+").expect("a pattern");
     let mut seen: Vec<Vec<Vec<String>>> = Vec::new();
     for (rig, _) in rigs {
         let mut rows = rig.rows(SEEN).await;
         // Each rig has servers of its own, and a relative link is resolved against them.
-        let port = regex::Regex::new(r"127\.0\.0\.1:\d+").expect("a pattern");
         rows.iter_mut()
             .flatten()
             .for_each(|column| *column = port.replace_all(column, "127.0.0.1").into_owned());
