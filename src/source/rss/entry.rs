@@ -101,7 +101,8 @@ impl Entry {
             }
             (None, None) => made_up_id(context.host, title.as_deref(), self.published, &words),
         };
-        let mut mention = Mention::new(external_id, author(self.author, context), words);
+        let author = author(self.author, context, &external_id);
+        let mut mention = Mention::new(external_id, author, words);
         mention.kind = MentionKind::Article;
         mention.url = link;
         mention.title = title;
@@ -118,9 +119,9 @@ impl Entry {
     }
 }
 
-/// The author's name, else the feed's author, else the feed itself. The id of a nameless author is the feed's host, which
-/// stays when the feed changes its title.
-fn author(name: Option<String>, context: &Context<'_>) -> Author {
+/// The author's name, else the feed's author, else nobody: a nameless entry is its own author, or every article of a feed
+/// would count as one person's and join that person's open case.
+fn author(name: Option<String>, context: &Context<'_>, entry: &str) -> Author {
     let named = |name: &String| !name.trim().is_empty();
     match name.filter(named).or_else(|| context.feed_author.clone().filter(named)) {
         Some(name) => {
@@ -128,7 +129,7 @@ fn author(name: Option<String>, context: &Context<'_>) -> Author {
             Author { external_id: name.clone(), display_name: Some(name), ..Author::default() }
         }
         None => Author {
-            external_id: context.host.to_owned(),
+            external_id: format!("entry:{entry}"),
             display_name: context.feed_title.clone().filter(named),
             ..Author::default()
         },
@@ -258,7 +259,7 @@ mod tests {
             (mention.published_at, mention.text.as_str(), mention.has_media),
             (None, "Weer mis", true)
         );
-        assert_eq!(mention.author.external_id, "nieuws.example");
+        assert!(mention.author.external_id.starts_with("entry:"), "{}", mention.author.external_id);
         assert_eq!(mention.author.display_name.as_deref(), Some("Streeknieuws"));
     }
 }
