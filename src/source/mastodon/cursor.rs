@@ -94,8 +94,10 @@ pub enum Step {
 }
 
 impl List {
-    /// Begins a pass. `overlap` is for lists into which statuses may arrive late.
+    /// Begins a pass. `overlap` is for lists into which statuses may arrive late. A pass that was cut at its page limit is
+    /// gone on with where it stopped: going back would read the same pages for ever in a burst, and never what follows.
     pub fn begin(&mut self, overlap: bool) {
+        let overlap = overlap && self.pages < PAGES_MAX;
         self.pages = 0;
         self.after =
             self.newest.as_deref().map(|id| if overlap { a_little_before(id) } else { id.to_owned() });
@@ -261,6 +263,17 @@ mod tests {
         assert_eq!(list.ask(), Ask::After("90".into()));
         let unreadable = Parsed { entries: 1, ..empty() };
         assert!(matches!(list.note(&Ask::After("90".into()), &unreadable), Step::Missed(_)));
+    }
+
+    #[test]
+    fn a_burst_longer_than_a_pass_is_gone_on_with_instead_of_read_again() {
+        let newest = "110000000000002000".to_owned();
+        let cut = List { newest: Some(newest.clone()), pages: PAGES_MAX, ..List::default() };
+        let whole = List { newest: Some(newest.clone()), pages: PAGES_MAX - 1, ..List::default() };
+        for (mut list, goes_on) in [(cut, true), (whole, false)] {
+            list.begin(true);
+            assert_eq!(list.ask() == Ask::After(newest.clone()), goes_on);
+        }
     }
 
     #[test]
