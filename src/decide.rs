@@ -1,159 +1,26 @@
 //! What is to be done about a mention, and why: evidence and policy in, decision out. Pure and total.
 //!
-//! Every branch states its reason, so that `gehoord explain` can answer "why was nobody told?" without logs. Reach may
+//! `policy` holds what the organisation wants, `reason` what a decision says of itself. Every branch states its reason, so that `gehoord explain` can answer "why was nobody told?" without logs. Reach may
 //! raise the urgency, never lower it; a complaint that no rule wants to tell at once is told at the latest when the
 //! maximum wait of its severity ends, however few people hear it.
+
+mod policy;
+mod reason;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use policy::{MaximumWait, Mode, OpenTickets, Policy, Rule};
+pub use reason::{Raised, Reason};
+
 use crate::assess::{Assessment, Class, Severity};
 use crate::clock::whole_days_between;
-use crate::exposure::{Exposure, ExposureSettings};
+use crate::exposure::Exposure;
 use crate::matching::{Answers, Band, Tier};
 use crate::mention::StoredMention;
-use crate::register::{Priority, StoredProblem, StoredTicket};
-
-/// Whether decisions leave the house.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Everything is decided and written down; nothing is sent and no CRM is touched.
-    #[default]
-    Observe,
-    /// Decisions are carried out.
-    Act,
-}
-
-impl Mode {
-    /// The stable name in the database.
-    pub fn name(self) -> &'static str {
-        match self {
-            Mode::Observe => "observe",
-            Mode::Act => "act",
-        }
-    }
-}
-
-/// When a ticket is opened for a complaint that no ticket knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OpenTickets {
-    /// Never: a person decides.
-    #[default]
-    Never,
-    /// For every new complaint.
-    Complaints,
-    /// For new complaints of high or critical urgency.
-    Urgent,
-}
-
-/// What the organisation wants. Read from `[policy]` and `[[rule]]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Policy {
-    /// Expected exposure from which a complaint is at least of high urgency.
-    pub high_exposure: u64,
-    /// Age in days of an unresolved ticket from which going public is at least of high urgency.
-    pub aged_ticket_days: i64,
-    /// When a ticket is opened for a complaint that no ticket knows.
-    pub open_tickets: OpenTickets,
-    /// The tag that CRM tickets get.
-    pub tag: String,
-    /// Audience from which a text in no known language is shown to a person.
-    pub not_understood_audience: u64,
-    /// Days after which another complaint of the same author is a new case.
-    pub case_days: i64,
-    /// Age in minutes from which the register is stale: no ticket is opened on a stale register.
-    pub register_stale_minutes: u64,
-    /// The longest time until somebody is told, per severity, in minutes.
-    pub maximum_wait: MaximumWait,
-    /// The assumptions behind exposure figures.
-    pub exposure: ExposureSettings,
-    /// Who is told what. Filled from `[[rule]]`.
-    #[serde(skip)]
-    pub rules: Vec<Rule>,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Policy {
-            high_exposure: 5_000,
-            aged_ticket_days: 14,
-            open_tickets: OpenTickets::Never,
-            tag: "went-public".to_owned(),
-            not_understood_audience: 5_000,
-            case_days: 14,
-            register_stale_minutes: 120,
-            maximum_wait: MaximumWait::default(),
-            exposure: ExposureSettings::default(),
-            rules: Vec::new(),
-        }
-    }
-}
-
-/// The longest time until somebody is told, in minutes. Holds at zero followers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MaximumWait {
-    /// For irritations.
-    pub low_minutes: u64,
-    /// For the usual.
-    pub normal_minutes: u64,
-    /// For money, long waiting, repeated failure.
-    pub high_minutes: u64,
-    /// For safety and threats.
-    pub critical_minutes: u64,
-}
-
-impl Default for MaximumWait {
-    fn default() -> Self {
-        MaximumWait { low_minutes: 480, normal_minutes: 240, high_minutes: 60, critical_minutes: 0 }
-    }
-}
-
-impl MaximumWait {
-    /// The wait for one severity.
-    pub fn of(&self, severity: Severity) -> Duration {
-        let minutes = match severity {
-            Severity::Low => self.low_minutes,
-            Severity::Normal => self.normal_minutes,
-            Severity::High => self.high_minutes,
-            Severity::Critical => self.critical_minutes,
-        };
-        Duration::from_secs(minutes.saturating_mul(60))
-    }
-}
-
-/// One rule of the policy: which complaints, and who is told. The first that fits decides, unless it says `go_on`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Rule {
-    /// Its name, as it stands in reasons.
-    pub name: String,
-    /// Sources it is about; empty for all.
-    pub sources: Vec<String>,
-    /// Brands it is about; empty for all.
-    pub brands: Vec<String>,
-    /// Topics it is about; empty for all.
-    pub topics: Vec<String>,
-    /// Languages it is about; empty for all.
-    pub languages: Vec<String>,
-    /// Verdicts it is about: known, perhaps, new, unread; empty for all.
-    pub verdicts: Vec<Verdict>,
-    /// The lowest urgency it is about.
-    pub urgency_at_least: Option<Severity>,
-    /// The smallest audience it is about. An unknown audience does not reach it.
-    pub audience_at_least: Option<u64>,
-    /// Receivers that are told.
-    pub notify: Vec<String>,
-    /// Tell only when the maximum wait ends, instead of at once.
-    pub hold: bool,
-    /// Let the rules after it have their say too.
-    pub go_on: bool,
-}
+use crate::register::{Priority, StoredProblem, StoredTicket, register_of};
 
 /// The short answer to "is it known?".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -268,7 +135,7 @@ pub struct Decision {
     /// Days a fix held before this complaint, when it is a recurrence.
     pub recurrence_days: Option<i64>,
     /// Why, in the order in which it was thought.
-    pub reasons: Vec<String>,
+    pub reasons: Vec<Reason>,
 }
 
 /// Which case a mention belongs to.
@@ -353,6 +220,9 @@ pub enum CrmStep {
     },
     /// Open a ticket.
     OpenTicket {
+        /// Configured name of the CRM that gets it.
+        #[serde(default)]
+        register: String,
         /// The customer, where certain.
         contact_id: Option<String>,
         /// How urgent.
@@ -394,22 +264,22 @@ pub fn decide(situation: &Situation, policy: &Policy) -> Decision {
 }
 
 /// Why nobody is waiting for anything here; `None` when somebody is.
-fn why_nothing_is_due(situation: &Situation, policy: &Policy, reasons: &mut Vec<String>) -> Option<String> {
+fn why_nothing_is_due(situation: &Situation, policy: &Policy, reasons: &mut Vec<Reason>) -> Option<Reason> {
     let (mention, assessment) = (situation.mention, situation.assessment);
     if mention.own_voice {
-        return Some("our own voice: kept, never a complaint".to_owned());
+        return Some(Reason::OwnVoice);
     }
     if mention.removed_at.is_some() {
-        return Some("removed at the source".to_owned());
+        return Some(Reason::Removed);
     }
     if !assessment.relevant {
-        return Some("not about us".to_owned());
+        return Some(Reason::NotAboutUs);
     }
     if mention.backfill {
-        return Some("came with the first poll of its source: assessed, not alerted".to_owned());
+        return Some(Reason::FirstPoll);
     }
     if assessment.severity == Severity::Critical {
-        reasons.push("critical: a person looks now, whatever it is".to_owned());
+        reasons.push(Reason::Critical);
         return None;
     }
     match assessment.class {
@@ -417,54 +287,54 @@ fn why_nothing_is_due(situation: &Situation, policy: &Policy, reasons: &mut Vec<
         Class::Unknown
             if mention.mention.author.audience.is_some_and(|n| n >= policy.not_understood_audience) =>
         {
-            reasons.push("not understood, but heard by many: a person looks".to_owned());
+            reasons.push(Reason::HeardByMany);
             None
         }
-        class => Some(format!("no complaint but {}", class.name())),
+        class => Some(Reason::NoComplaint { class }),
     }
 }
 
-fn verdict(situation: &Situation, reasons: &mut Vec<String>) -> Verdict {
+fn verdict(situation: &Situation, reasons: &mut Vec<Reason>) -> Verdict {
     for answer in situation.answers.all() {
         if answer.band != Band::New {
-            reasons.push(format!(
-                "{}: {} (evidence: {}, probability {:.2})",
-                answer.question.name(),
-                answer.band.name(),
-                answer.tier.name(),
-                answer.probability
-            ));
+            reasons.push(Reason::Answer {
+                question: answer.question,
+                band: answer.band,
+                tier: answer.tier,
+                // JSON has no infinities.
+                probability: if answer.probability.is_finite() { answer.probability } else { 0.0 },
+            });
         }
     }
     match (situation.answers.band(), situation.register) {
         (Band::Known, _) => Verdict::Known,
         (Band::Perhaps, _) => Verdict::Perhaps,
         (Band::New, RegisterHealth::NeverRead) => {
-            reasons.push("the register was never read completely, so nothing can be called new".to_owned());
+            reasons.push(Reason::RegisterUnread);
             Verdict::Unread
         }
         (Band::New, RegisterHealth::NoRegister) => {
-            reasons.push("no register is configured".to_owned());
+            reasons.push(Reason::NoRegister);
             Verdict::New
         }
         (Band::New, RegisterHealth::Read(age)) => {
-            reasons.push(format!("not known in the register as of {} minutes ago", age.as_secs() / 60));
+            reasons.push(Reason::NotInRegister { minutes_ago: age.as_secs() / 60 });
             Verdict::New
         }
     }
 }
 
 /// Days the fix held, when the problem was thought to be fixed before this was said.
-fn recurrence_days(situation: &Situation, reasons: &mut Vec<String>) -> Option<i64> {
+fn recurrence_days(situation: &Situation, reasons: &mut Vec<Reason>) -> Option<i64> {
     let problem = situation.problem.filter(|problem| problem.problem.status.is_thought_fixed())?;
     let fixed_at = problem.problem.fixed_at?;
     let said_at = situation.mention.said_at();
     if said_at <= fixed_at {
-        reasons.push("said before the problem was fixed: no recurrence".to_owned());
+        reasons.push(Reason::SaidBeforeFix);
         return None;
     }
     let days = whole_days_between(fixed_at, said_at);
-    reasons.push(format!("recurrence: the fix held {days} days"));
+    reasons.push(Reason::Recurrence { days });
     Some(days)
 }
 
@@ -473,37 +343,32 @@ fn urgency(
     policy: &Policy,
     exposure: &Exposure,
     recurrence_days: Option<i64>,
-    reasons: &mut Vec<String>,
+    reasons: &mut Vec<Reason>,
 ) -> Severity {
     let mut urgency = situation.assessment.severity;
-    let mut raise = |holds: bool, why: String| {
+    let mut raise = |holds: bool, because: Raised| {
         if holds && urgency < Severity::High {
             urgency = Severity::High;
-            reasons.push(format!("urgency raised to high: {why}"));
+            reasons.push(Reason::Raised { because });
         }
     };
-    raise(
-        exposure.expected >= policy.high_exposure,
-        format!("{} people are expected to hear it", exposure.expected),
-    );
-    raise(recurrence_days.is_some(), "a fix did not hold".to_owned());
+    let expected = exposure.expected;
+    raise(expected >= policy.high_exposure, Raised::Reach { expected });
+    raise(recurrence_days.is_some(), Raised::FixDidNotHold);
     if let Some(ticket) = situation.ticket.filter(|ticket| ticket.ticket.status.is_unresolved()) {
         let days = whole_days_between(ticket.ticket.created_at, situation.mention.said_at());
-        raise(
-            days >= policy.aged_ticket_days,
-            format!("went public {days} days after the ticket was opened"),
-        );
+        raise(days >= policy.aged_ticket_days, Raised::AgedTicket { days });
     }
     urgency
 }
 
-fn case_step(situation: &Situation, policy: &Policy, reasons: &mut Vec<String>) -> CaseStep {
+fn case_step(situation: &Situation, policy: &Policy, reasons: &mut Vec<Reason>) -> CaseStep {
     let fresh = |case: &&OpenCase| {
         case.holds_mention || whole_days_between(case.opened_at, situation.now) <= policy.case_days
     };
     match situation.open_case.filter(fresh) {
         Some(case) => {
-            reasons.push("belongs to an open case of the same author or thread".to_owned());
+            reasons.push(Reason::OpenCase);
             CaseStep::Attach(case.id.clone())
         }
         None => CaseStep::Open,
@@ -519,12 +384,12 @@ fn alerts(
     exposure: &Exposure,
     recurrence_days: Option<i64>,
     case: &CaseStep,
-    reasons: &mut Vec<String>,
+    reasons: &mut Vec<Reason>,
 ) -> Vec<Told> {
     let kind = match (case, situation.open_case) {
         (CaseStep::Attach(_), Some(case)) if urgency > case.urgency => AlertKind::Worse,
         (CaseStep::Attach(_), Some(case)) if case.holds_mention => {
-            reasons.push("an edit that makes nothing worse: nobody is told again".to_owned());
+            reasons.push(Reason::HarmlessEdit);
             return Vec::new();
         }
         (CaseStep::Attach(_), _) => AlertKind::More,
@@ -535,11 +400,11 @@ fn alerts(
     let floor = situation.now + policy.maximum_wait.of(situation.assessment.severity);
     let mut told: Vec<Told> = Vec::new();
     for rule in policy.rules.iter().filter(|rule| rule.fits(situation, verdict, urgency, exposure)) {
-        // Critical cannot be held: its maximum wait is zero.
+        // With `maximum_wait.critical_minutes` at 0, where it is unless somebody raised it, holding delays nothing critical.
         let due_at = if rule.hold { floor } else { situation.now };
         reasons.push(match rule.hold {
-            true => format!("rule {:?}: told when the maximum wait ends", rule.name),
-            false => format!("rule {:?}: told now", rule.name),
+            true => Reason::RuleHolds { rule: rule.name.clone() },
+            false => Reason::RuleTells { rule: rule.name.clone() },
         });
         for receiver in &rule.notify {
             if !told.iter().any(|earlier| earlier.receiver == *receiver) {
@@ -551,7 +416,7 @@ fn alerts(
         }
     }
     if told.is_empty() {
-        reasons.push("no rule fits: everybody who may resolve is told when the maximum wait ends".to_owned());
+        reasons.push(Reason::NoRuleFits);
         told.extend(policy.fallback_receivers().map(|receiver| Told {
             receiver: receiver.clone(),
             kind,
@@ -561,40 +426,14 @@ fn alerts(
     told
 }
 
-impl Policy {
-    /// Those who are told when no rule fits: everybody whom any rule tells.
-    fn fallback_receivers(&self) -> impl Iterator<Item = &String> {
-        let mut seen = std::collections::BTreeSet::new();
-        self.rules.iter().flat_map(|rule| &rule.notify).filter(move |receiver| seen.insert(receiver.as_str()))
-    }
-}
-
-impl Rule {
-    fn fits(&self, situation: &Situation, verdict: Verdict, urgency: Severity, exposure: &Exposure) -> bool {
-        let assessment = situation.assessment;
-        let named = |list: &[String], value: Option<&str>| {
-            list.is_empty()
-                || value.is_some_and(|value| list.iter().any(|entry| entry.eq_ignore_ascii_case(value)))
-        };
-        named(&self.sources, Some(&situation.mention.source))
-            && named(&self.brands, assessment.brand.as_deref())
-            && named(&self.topics, assessment.topic.as_deref())
-            && named(&self.languages, assessment.language.as_deref())
-            && (self.verdicts.is_empty() || self.verdicts.contains(&verdict))
-            && self.urgency_at_least.is_none_or(|least| urgency >= least)
-            && self
-                .audience_at_least
-                .is_none_or(|least| exposure.audience.is_some_and(|audience| audience >= least))
-    }
-}
-
-/// What is done in the CRM. Text alone never gets here as *known*; a problem of others never touches anybody's ticket.
+/// What is done in the CRM. Text alone never gets here as *known*; a problem of others never touches anybody's ticket. In a
+/// register that can only be read nothing is owed: the reason says that a person must do it.
 fn crm_steps(
     situation: &Situation,
     policy: &Policy,
     verdict: Verdict,
     urgency: Severity,
-    reasons: &mut Vec<String>,
+    reasons: &mut Vec<Reason>,
 ) -> Vec<CrmStep> {
     let priority = match urgency {
         Severity::Low | Severity::Normal => Priority::Normal,
@@ -608,47 +447,66 @@ fn crm_steps(
     let own =
         [&answers.same_case, &answers.same_customer].into_iter().find(|answer| answer.band == Band::Known);
     if let Some(ticket_id) = own.and_then(|answer| answer.ticket_id.clone()) {
-        reasons.push("the customer's own ticket is noted and raised".to_owned());
-        steps.push(CrmStep::Escalate { ticket_id, raise_to: priority, problem_id: problem_id.clone() });
+        if policy.writable_register_of(&ticket_id).is_some() {
+            reasons.push(Reason::TicketRaised);
+            steps.push(CrmStep::Escalate { ticket_id, raise_to: priority, problem_id: problem_id.clone() });
+        } else {
+            reasons.push(Reason::TicketByHand { register: register_of(&ticket_id).to_owned() });
+        }
     }
     if let Some(problem_id) = problem_id.filter(|_| answers.same_problem.tier != Tier::None) {
-        reasons.push("the problem is noted and counted".to_owned());
-        steps.push(CrmStep::NoteProblem { problem_id });
+        if policy.writable_register_of(&problem_id).is_some() {
+            reasons.push(Reason::ProblemNoted);
+            steps.push(CrmStep::NoteProblem { problem_id });
+        } else {
+            reasons.push(Reason::ProblemByHand { register: register_of(&problem_id).to_owned() });
+        }
     }
-    if steps.is_empty() && verdict == Verdict::New && may_open_ticket(situation, policy, urgency, reasons) {
-        let contact_id =
-            answers.same_customer.contact_id.clone().filter(|_| answers.same_customer.band == Band::Known);
-        steps.push(CrmStep::OpenTicket { contact_id, priority });
+    if verdict == Verdict::New {
+        steps.extend(new_ticket(situation, policy, urgency, priority, reasons));
     }
     steps
 }
 
-fn may_open_ticket(
+/// The ticket to be opened for a complaint that no ticket knows: where its customer is, or else where the policy says.
+fn new_ticket(
     situation: &Situation,
     policy: &Policy,
     urgency: Severity,
-    reasons: &mut Vec<String>,
-) -> bool {
+    priority: Priority,
+    reasons: &mut Vec<Reason>,
+) -> Option<CrmStep> {
     let wanted = match policy.open_tickets {
         OpenTickets::Never => false,
         OpenTickets::Complaints => true,
         OpenTickets::Urgent => urgency >= Severity::High,
     };
     if !wanted || situation.open_case.is_some() || situation.assessment.class != Class::Complaint {
-        return false;
+        return None;
     }
     let stale_after = Duration::from_secs(policy.register_stale_minutes.saturating_mul(60));
     match situation.register {
-        RegisterHealth::Read(age) if age <= stale_after => {
-            reasons.push("no ticket knows it: one is opened".to_owned());
-            true
-        }
+        RegisterHealth::Read(age) if age <= stale_after => {}
         RegisterHealth::Read(_) => {
-            reasons.push("the register is stale: no ticket is opened on it".to_owned());
-            false
+            reasons.push(Reason::RegisterStale);
+            return None;
         }
-        RegisterHealth::NeverRead | RegisterHealth::NoRegister => false,
+        RegisterHealth::NeverRead | RegisterHealth::NoRegister => return None,
     }
+    let same_customer = &situation.answers.same_customer;
+    let customer = same_customer.contact_id.as_deref().filter(|_| same_customer.band == Band::Known);
+    let where_they_are = customer.and_then(|customer| policy.writable_register_of(customer));
+    let Some(register) = where_they_are.or(policy.new_tickets_in()) else {
+        reasons.push(Reason::NowhereToOpen);
+        return None;
+    };
+    reasons.push(Reason::TicketOpened { register: register.to_owned() });
+    Some(CrmStep::OpenTicket {
+        register: register.to_owned(),
+        // A customer of another register is nobody there.
+        contact_id: customer.filter(|_| where_they_are.is_some()).map(str::to_owned),
+        priority,
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::assess::{Assessment, Severity};
 use crate::clock::whole_days_between;
-use crate::decide::{AlertKind, Verdict};
+use crate::decide::{AlertKind, Reason, Verdict};
 use crate::exposure::Exposure;
 use crate::matching::{Band, MatchAnswer, Question};
 use crate::mention::StoredMention;
@@ -50,7 +50,7 @@ pub struct Dossier {
     /// What staff promised, the newest first.
     pub promises: Vec<Promise>,
     /// Why it was decided like this.
-    pub reasons: Vec<String>,
+    pub reasons: Vec<Reason>,
     /// Age of the register when it was decided; `None` when it was never read completely.
     pub register_age: Option<Duration>,
     /// When it was decided.

@@ -50,7 +50,7 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// An outbox that reaches these receivers and CRMs. The first CRM gets the tickets that belong to none.
+    /// An outbox that reaches these receivers and CRMs.
     pub fn new(
         store: Store,
         receivers: BTreeMap<String, (ReceiverConfig, AnyChannel)>,
@@ -74,8 +74,7 @@ impl Outbox {
     pub fn targets(&self) -> Vec<String> {
         let channels = self.receivers.keys().map(|name| format!("channel:{name}"));
         let crms = self.crms.keys().map(|name| format!("crm:{name}"));
-        // Tickets of nobody we know go to the first CRM under an empty name.
-        channels.chain(crms).chain(self.crms.keys().next().map(|_| "crm:".to_owned())).collect()
+        channels.chain(crms).collect()
     }
 
     /// Delivers what is owed to targets that are no longer configured, which parks it where a person sees it.
@@ -192,16 +191,13 @@ impl Outbox {
                 None => Err(no_longer_configured("receiver", name)),
             },
             Some(("crm", name)) => {
-                // A ticket of nobody we know goes to the first CRM.
-                let found =
-                    if name.is_empty() { self.crms.iter().next() } else { self.crms.get_key_value(name) };
-                let (crm_name, crm) = found.ok_or_else(|| no_longer_configured("crm", name))?;
+                let crm = self.crms.get(name).ok_or_else(|| no_longer_configured("crm", name))?;
                 let action: CrmAction = serde_json::from_str(composed).map_err(|_| {
                     Failure::new(FailureKind::Internal, "a frozen CRM action is not readable")
                 })?;
                 let again = effect.again && !crate::broken::is("dedup-key");
                 let receipt = crm.write(&action, &effect.key, again).await?;
-                self.note_opened(effect, crm_name, &receipt.record).await?;
+                self.note_opened(effect, name, &receipt.record).await?;
                 Ok(if receipt.found { format!("{} (was there)", receipt.record) } else { receipt.record })
             }
             _ => Err(Failure::new(FailureKind::Internal, "an effect has an unknown target")),

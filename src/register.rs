@@ -316,6 +316,11 @@ pub fn row_id(register: &str, external_id: &str) -> String {
     format!("{register}:{external_id}")
 }
 
+/// The name of the register that a row of our mirror came from.
+pub fn register_of(row_id: &str) -> &str {
+    row_id.split_once(':').map_or(row_id, |(register, _)| register)
+}
+
 /// The CRM's own id in a row id of our mirror.
 pub fn external_id(row_id: &str) -> &str {
     row_id.split_once(':').map_or(row_id, |(_, external)| external)
@@ -331,7 +336,8 @@ pub struct ContactKey {
 }
 
 /// Sorts of keys, the certain ones first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeyKind {
     /// Customer number.
     Number,

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use super::Letter;
 use crate::assess::{Assessment, Class, Severity};
 use crate::config::Language;
-use crate::decide::{AlertKind, Verdict};
+use crate::decide::{AlertKind, Reason, Verdict};
 use crate::dossier::{AnswerFacts, CaseFacts, Dossier};
 use crate::exposure::{Exposure, ExposureSettings};
 use crate::matching::questions::nothing;
-use crate::matching::{Band, Evidence, MatchAnswer, Question, Tier};
+use crate::matching::{Argument, Band, Evidence, MatchAnswer, Question, Tier};
 use crate::mention::{Author, Engagement, Flag, Mention, MentionKind, Rating, StoredMention};
 use crate::promises::Promise;
 use crate::register::{
@@ -70,7 +70,7 @@ pub fn celebrity() -> Dossier {
             AnswerFacts {
                 answer: MatchAnswer {
                     evidence: Evidence {
-                        reasons: vec!["the post names a number that belongs to this ticket".into()],
+                        reasons: vec![Argument::Number],
                         shared: vec!["monteur".into(), "ladder".into(), "kast".into()],
                         runner_up: Some(("rt:17990".into(), 0.22)),
                         ..Evidence::default()
@@ -85,8 +85,8 @@ pub fn celebrity() -> Dossier {
             AnswerFacts {
                 answer: MatchAnswer {
                     evidence: Evidence {
-                        reasons: vec!["the ticket of the case is linked to this problem".into()],
-                        against: vec!["not in it: ladder, 1931".into()],
+                        reasons: vec![Argument::LinkedProblem],
+                        against: vec![Argument::Missing { words: vec!["ladder".into(), "1931".into()] }],
                         ..Evidence::default()
                     },
                     ..answer(Question::SameProblem, Band::Known, Tier::Customer, 0.94)
@@ -112,7 +112,12 @@ pub fn celebrity() -> Dossier {
                 at: at("2026-10-29T14:05:00Z"),
             },
         ],
-        reasons: vec!["same_case: known (evidence: reference, probability 0.99)".into()],
+        reasons: vec![Reason::Answer {
+            question: Question::SameCase,
+            band: Band::Known,
+            tier: Tier::Reference,
+            probability: 0.99,
+        }],
         mention: stored(mention, "mastodon"),
         ..empty()
     }
@@ -229,7 +234,7 @@ pub fn hostile() -> Dossier {
     let lists = || Evidence {
         shared: vec![evil.into(); 40],
         reasons: vec![evil.into(); 40],
-        against: vec![evil.into(); 40],
+        against: vec![Argument::Missing { words: vec![evil.into(); 5] }; 40],
         runner_up: Some((evil.into(), f64::NAN)),
     };
     let mut contact = contact();
@@ -268,7 +273,7 @@ pub fn hostile() -> Dossier {
         others_public: i64::MIN,
         recurrence_days: Some(i64::MAX),
         promises: vec![Promise { quote: evil.into(), at: Timestamp::MIN }; 40],
-        reasons: vec![evil.into(); 40],
+        reasons: vec![Reason::TicketByHand { register: evil.into() }; 40],
         register_age: Some(Duration::MAX),
         mention: stored(mention, &format!("bron\r\nBcc: x {evil}")),
         ..empty()

@@ -8,7 +8,8 @@ use super::{AnyChannel, ChannelConfig, Letter, html, plain, read_receivers, word
 use crate::clock::Clock;
 use crate::config::Language;
 use crate::config::read::Reader;
-use crate::decide::{AlertKind, Verdict};
+use crate::decide::{AlertKind, Reason, Verdict};
+use crate::dossier::Dossier;
 use crate::source::client::Client;
 
 const LANGUAGES: [(Language, &str); 2] = [(Language::Dutch, "nl"), (Language::English, "en")];
@@ -249,6 +250,22 @@ fn html_of_a_hostile_post_holds_only_our_own_tags_and_links() {
     assert!(!include_str!("templates/alert.html").contains("safe"), "nothing is shown unescaped");
     for remote in ["src=", "url(", "@import", "<link", "background=\""] {
         assert!(!page.contains(remote) || remote == "src=" && page.contains("&#60;img src=x"), "{remote}");
+    }
+}
+
+#[test]
+fn what_only_a_person_can_do_is_said_once_in_every_channel() {
+    let by_hand = Reason::TicketByHand { register: "archief".into() };
+    let dossier = Dossier { reasons: vec![by_hand; 2], problem: None, ..samples::celebrity() };
+    for (language, words) in [
+        (Language::Dutch, "Dat kunnen we alleen lezen: noteer zelf bij het ticket"),
+        (Language::English, "We can only read that: note on the ticket yourself"),
+    ] {
+        let letter = letter(&dossier, AlertKind::Complaint, language);
+        assert_eq!(plain::render(&wording::alert(&letter)).matches(words).count(), 1);
+        for (channel, text) in everywhere(&letter) {
+            assert!(text.contains(words) && text.contains("archief"), "{channel}: {text}");
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! - `lexicon` finds the word lists of `config/lexicon/`, which are data.
 
 mod complaint;
+mod deciding;
 mod language;
 mod lexicon;
 mod reading;

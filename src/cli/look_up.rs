@@ -6,9 +6,9 @@ use super::{NOT_FOUND, OK, print_json, shown};
 use crate::app::App;
 use crate::assess::Assessor;
 use crate::clock::{Clock, whole_days_between};
-use crate::config::Config;
+use crate::config::{Config, Language};
 use crate::dossier;
-use crate::matching::{self, Facts, MatchAnswer};
+use crate::matching::{self, Argument, Facts, MatchAnswer};
 use crate::mention::{Author, Mention};
 use crate::recognise::{self, Recognition};
 use crate::register::StoredContact;
@@ -86,7 +86,7 @@ fn print_person(recognition: &Recognition) {
             "person: {} ({}): {}",
             person.contact_id,
             person.certainty.name(),
-            shown(&person.evidence)
+            shown(&person.evidence.in_words(Language::English))
         ),
         None => println!("person: not recognised; {} others fit", recognition.others.len()),
     }
@@ -111,9 +111,14 @@ async fn print_answer(store: &Store, answer: &MatchAnswer) -> anyhow::Result<()>
         println!("  problem {problem}: {title}");
     }
     let evidence = &answer.evidence;
-    for (label, lines) in
-        [("shared", &evidence.shared), ("for", &evidence.reasons), ("against", &evidence.against)]
-    {
+    let in_words = |arguments: &[Argument]| -> Vec<String> {
+        arguments.iter().map(|argument| argument.in_words(Language::English)).collect()
+    };
+    for (label, lines) in [
+        ("shared", evidence.shared.clone()),
+        ("for", in_words(&evidence.reasons)),
+        ("against", in_words(&evidence.against)),
+    ] {
         if !lines.is_empty() {
             println!("  {label}: {}", shown(&lines.join("; ")));
         }
@@ -186,7 +191,9 @@ pub async fn explain(config: Config, pasted: &str, as_json: bool) -> anyhow::Res
             decision.mode,
             decision.verdict.name()
         );
-        decision.reasons.iter().for_each(|reason| println!("  {}", shown(reason)));
+        for reason in &decision.reasons {
+            println!("  {}", shown(&reason.in_words(Language::English)));
+        }
     }
     for alert in &alerts {
         let delivery = alert.delivery.as_deref().unwrap_or(alert.state.as_str());
@@ -232,9 +239,11 @@ pub async fn who(config: Config, name: &str, as_json: bool) -> anyhow::Result<u8
                 "open_days": whole_days_between(ticket.ticket.created_at, now) })
             })
             .collect();
-        found
-            .push(json!({ "contact": contact.id, "name": contact.contact.name, "city": contact.contact.city,
-            "probability": person.probability, "evidence": person.evidence, "open_tickets": open }));
+        found.push(
+            json!({ "contact": contact.id, "name": contact.contact.name, "city": contact.contact.city,
+            "probability": person.probability,
+                "evidence": person.evidence.in_words(Language::English), "open_tickets": open }),
+        );
     }
     if found.is_empty() {
         eprintln!("gehoord: nobody in the register is called like {name:?}");

@@ -10,12 +10,14 @@ use super::Config;
 use super::explain::did_you_mean;
 use super::read::label;
 use crate::assess::{Assessor, topic_name};
+use crate::decide::OpenTickets;
 
 /// Names that the file gives, also those of sections that could not be read: whoever refers to one made no mistake.
 #[derive(Debug, Default)]
 pub(super) struct Declared {
     sources: Vec<String>,
     brands: Vec<String>,
+    crms: Vec<String>,
     receivers: Vec<String>,
     rules: usize,
 }
@@ -33,6 +35,7 @@ impl Declared {
         Declared {
             sources: names("source"),
             brands: names("brand"),
+            crms: names("crm"),
             receivers: names("receiver"),
             rules: entries("rule").len(),
         }
@@ -46,6 +49,7 @@ pub(super) fn check(config: &Config, declared: &Declared, told: &[String]) -> Ve
     check_database(config, &mut errors);
     check_web(config, &mut errors);
     check_policy(config, &mut errors);
+    check_new_tickets(config, declared, &mut errors);
     check_names(config, &mut errors);
     check_brands(config, declared, &mut errors);
     check_sources(config, declared, &mut errors);
@@ -108,6 +112,35 @@ fn check_policy(config: &Config, errors: &mut Vec<String>) {
         if days < 0 {
             errors.push(format!("policy.{key}: days are counted from 0; write 0 or more"));
         }
+    }
+}
+
+/// Where tickets are opened is the operator's choice, never the first by name.
+fn check_new_tickets(config: &Config, declared: &Declared, errors: &mut Vec<String>) {
+    let policy = &config.policy;
+    let writable: Vec<&str> = policy.writable_crms.iter().map(String::as_str).collect();
+    let at = "policy.open_tickets_in";
+    if let Some(name) = &policy.open_tickets_in {
+        check_named(at, "crm", name, &declared.crms, errors);
+        if config.crms.iter().any(|crm| crm.name == *name && !crm.kind.is_writable()) {
+            errors.push(format!("{at}: {name:?} can only be read; name one that can be written to"));
+        }
+        return;
+    }
+    // One that could not be read may well be the one that tickets go to.
+    if policy.open_tickets == OpenTickets::Never || config.crms.len() < declared.crms.len() {
+        return;
+    }
+    match writable[..] {
+        [_] => {}
+        [] => errors.push(
+            "policy.open_tickets: there is no [[crm]] that a ticket can be opened in; add one, or write \"never\""
+                .to_owned(),
+        ),
+        _ => errors.push(format!(
+            "{at}: tickets could be opened in {}; say in which",
+            writable.join(", ")
+        )),
     }
 }
 

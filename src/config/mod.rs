@@ -284,6 +284,8 @@ impl Config {
             receivers: alert::read_receivers(reader),
         };
         config.policy.rules = reader.list::<Rule>("rule");
+        let writable = config.crms.iter().filter(|crm| crm.kind.is_writable());
+        config.policy.writable_crms = writable.map(|crm| crm.name.clone()).collect();
         config
     }
 

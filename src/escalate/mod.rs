@@ -154,6 +154,14 @@ impl CrmConfig {
         }
     }
 
+    /// Whether anything can be written there; the others are only read, and a person must do there what is to be done.
+    pub fn is_writable(&self) -> bool {
+        match self {
+            CrmConfig::RequestTracker(_) | CrmConfig::Zendesk(_) | CrmConfig::Log(_) => true,
+            CrmConfig::Csv(_) | CrmConfig::Sql(_) => false,
+        }
+    }
+
     /// What is wrong with it, each as "key: what; what to do".
     pub fn validate(&self) -> Vec<String> {
         match self {

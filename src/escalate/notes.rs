@@ -25,7 +25,7 @@ pub fn action(step: &CrmStep, dossier: &Dossier, page_url: &str, tag: &str, lang
         CrmStep::NoteProblem { problem_id } => {
             CrmAction::NoteProblem { problem: external_id(problem_id).to_owned(), note: words.of_problem() }
         }
-        CrmStep::OpenTicket { contact_id, priority } => CrmAction::OpenTicket {
+        CrmStep::OpenTicket { contact_id, priority, .. } => CrmAction::OpenTicket {
             subject: words.subject(),
             body: words.of_new_ticket(),
             contact: contact_id.as_deref().map(|id| external_id(id).to_owned()),

@@ -3,6 +3,7 @@
 //! - `terms` reads a text as words and pieces of words, `postings` and `documents` keep which ticket holds which.
 //! - [`index`] finds the tickets and problems that resemble a text, over the whole register; [`Query`] is one such text.
 //! - [`problems`] makes problems of tickets, [`calibration`] makes probabilities of scores.
+//! - [`Argument`] is what speaks for or against an answer.
 //! - [`questions`] turns what was found and what is known exactly into three answers with tier, score, probability, band
 //!   and evidence.
 //!
@@ -13,6 +14,7 @@ mod stop_words;
 mod terms;
 mod postings;
 mod documents;
+mod argument;
 pub mod index;
 mod search;
 pub mod problems;
@@ -25,6 +27,7 @@ mod story;
 
 use serde::{Deserialize, Serialize};
 
+pub use argument::Argument;
 pub use index::Index;
 pub use questions::{Answers, Facts, answer, likely_problems};
 pub use search::Query;
@@ -149,6 +152,12 @@ impl Band {
     }
 }
 
+/// A probability as whole percents; never a certainty that we do not have.
+pub fn percent(probability: f64) -> String {
+    let percents = if probability.is_finite() { (probability * 100.0).round().clamp(1.0, 99.0) } else { 1.0 };
+    format!("{percents}%")
+}
+
 /// Why an answer is what it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -157,10 +166,10 @@ pub struct Evidence {
     pub shared: Vec<String>,
     /// What spoke for it.
     #[serde(default)]
-    pub reasons: Vec<String>,
+    pub reasons: Vec<Argument>,
     /// What spoke against it.
     #[serde(default)]
-    pub against: Vec<String>,
+    pub against: Vec<Argument>,
     /// The next best candidate (ticket or problem row id) and its probability.
     #[serde(default)]
     pub runner_up: Option<(String, f64)>,

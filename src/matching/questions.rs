@@ -6,7 +6,7 @@ use super::calibration::{self, BY_REFERENCE, BY_REFERENCE_OF_ANOTHER, BY_THREAD,
 use super::index::Hit;
 use super::problems::{self, Candidate};
 use super::search::Query;
-use super::{Band, Evidence, Index, MatchAnswer, Question, Tier};
+use super::{Argument, Band, Evidence, Index, MatchAnswer, Question, Tier};
 use crate::assess::Assessment;
 use crate::mention::Mention;
 use crate::recognise::{Certainty, Person, Recognition};
@@ -100,7 +100,7 @@ fn same_case(facts: &Facts, query: &Query, candidates: &[Candidate]) -> MatchAns
     }
     if let Some(ticket) = facts.by_thread {
         let mut found = of_ticket(Question::SameCase, ticket, Tier::Thread, BY_THREAD, query);
-        found.evidence.reasons.push("it belongs to a conversation about this ticket".into());
+        found.evidence.reasons.push(Argument::Conversation);
         return found;
     }
     own_case(facts, query, candidates).unwrap_or_else(|| nothing(Question::SameCase))
@@ -117,13 +117,12 @@ fn by_reference(facts: &Facts, query: &Query) -> Option<MatchAnswer> {
     });
     let probability = if of_another { BY_REFERENCE_OF_ANOTHER } else { BY_REFERENCE };
     let mut found = of_ticket(Question::SameCase, best, Tier::Reference, probability, query);
-    found.evidence.reasons.push("the post names a number that belongs to this ticket".into());
+    found.evidence.reasons.push(Argument::Number);
     if of_another {
-        found.evidence.against.push("the ticket belongs to another customer than the author".into());
+        found.evidence.against.push(Argument::OfAnotherCustomer);
     }
     if facts.by_reference.len() > 1 {
-        let count = facts.by_reference.len();
-        found.evidence.against.push(format!("the numbers in the post belong to {count} tickets"));
+        found.evidence.against.push(Argument::SeveralTickets { tickets: facts.by_reference.len() });
     }
     Some(found)
 }
@@ -163,11 +162,9 @@ fn own_case(facts: &Facts, query: &Query, candidates: &[Candidate]) -> Option<Ma
     if found.band == Band::New {
         return None;
     }
-    let of_whom =
-        if is_certain { "the author's own ticket" } else { "a ticket of whom the author probably is" };
-    found.evidence.reasons.push(of_whom.into());
+    found.evidence.reasons.push(if is_certain { Argument::OwnTicket } else { Argument::ProbablyOwnTicket });
     if !hit.unresolved {
-        found.evidence.against.push("the ticket was solved".into());
+        found.evidence.against.push(Argument::Solved);
     }
     found.evidence.runner_up = next.map(|(hit, other)| {
         let features = self::features(hit, hit.score, None, words, facts);
@@ -199,8 +196,8 @@ fn same_customer(facts: &Facts, query: &Query, same_case: &MatchAnswer) -> Match
         Certainty::Certain => Band::Known,
         Certainty::Probable => Band::Perhaps,
     };
-    found.evidence.reasons.push(format!("the customer has {count} other open tickets; this is the oldest"));
-    found.evidence.reasons.push(person.evidence.clone());
+    found.evidence.reasons.push(Argument::OtherOpenTickets { tickets: count });
+    found.evidence.reasons.push(Argument::Author { likeness: person.evidence.clone() });
     found
 }
 
@@ -224,12 +221,9 @@ fn same_problem(
     };
     if agree {
         found.probability = found.probability.max(by_text.probability);
-        found
-            .evidence
-            .reasons
-            .push("tickets of other customers of this problem resemble the post too".into());
+        found.evidence.reasons.push(Argument::OthersResembleToo);
     }
-    found.evidence.reasons.push("the ticket of the case is linked to this problem".into());
+    found.evidence.reasons.push(Argument::LinkedProblem);
     found
 }
 
@@ -243,9 +237,9 @@ fn by_text(facts: &Facts, query: &Query, candidates: &[Candidate]) -> MatchAnswe
     };
     let probability = likely(0).unwrap_or(0.0);
     let mut evidence = of_hit(&best.best, query);
-    evidence.reasons.insert(0, format!("{} of its tickets and texts resemble the post", best.documents));
+    evidence.reasons.insert(0, Argument::Resembling { texts: best.documents });
     if best.long_solved {
-        evidence.against.push("everything of it was solved more than two years ago".into());
+        evidence.against.push(Argument::LongSolved);
     }
     evidence.runner_up = candidates.get(1).map(|next| next.id().to_owned()).zip(likely(1));
     MatchAnswer {
@@ -296,18 +290,19 @@ fn of_hit(hit: &Hit, query: &Query) -> Evidence {
         ..Evidence::default()
     };
     if shared > 0 {
-        evidence.reasons.push(format!("{shared} words are shared, {} of them rare", overlap.rare));
+        evidence.reasons.push(Argument::SharedWords { words: shared, rare: overlap.rare });
     }
     if shared < FEW_SHARED {
-        evidence.against.push(format!("only {shared} words are shared"));
+        evidence.against.push(Argument::FewShared { words: shared });
     }
-    let missing: Vec<&str> = query
+    let missing: Vec<String> = query
         .words()
         .filter(|word| !hit.shared.iter().any(|shared| shared == word))
         .take(MISSING_WORDS_MAX)
+        .map(str::to_owned)
         .collect();
     if !missing.is_empty() {
-        evidence.against.push(format!("not in it: {}", missing.join(", ")));
+        evidence.against.push(Argument::Missing { words: missing });
     }
     evidence
 }
@@ -424,11 +419,11 @@ mod tests {
         let answers =
             given("kastje bevriest, en de hond heeft de afstandsbediening: storing in de wijk?").answers();
         let evidence = &answers.same_problem.evidence;
-        assert!(evidence.against.iter().any(|line| line.contains("afstandsbediening")), "{evidence:?}");
+        assert!(evidence.against.iter().any(|argument| matches!(argument, Argument::Missing { words } if words.contains(&"afstandsbediening".to_owned()))), "{evidence:?}");
         let (id, probability) = evidence.runner_up.as_ref().unwrap();
         assert!(id.starts_with("crm:f") && *probability < answers.same_problem.probability, "{evidence:?}");
         let few = given("kastje helemaal stuk").answers().same_problem.evidence;
-        assert!(few.against.iter().any(|line| line.starts_with("only")), "{few:?}");
+        assert!(few.against.iter().any(|argument| matches!(argument, Argument::FewShared { .. })), "{few:?}");
     }
 
     #[test]
@@ -449,7 +444,7 @@ mod tests {
         post.by_reference = vec![freeze("18254").of("C-opa")];
         let case = post.answers().same_case;
         assert_eq!(case.band, Band::Perhaps);
-        assert!(case.evidence.against.iter().any(|line| line.contains("another customer")));
+        assert!(case.evidence.against.contains(&Argument::OfAnotherCustomer));
         post.recognition = recognised("C-me", Certainty::Probable);
         assert_eq!(
             post.answers().same_case.band,
@@ -464,7 +459,7 @@ mod tests {
         post.by_reference = vec![freeze("18254").solved(3.0), transfer("18255")];
         let case = post.answers().same_case;
         assert_eq!(case.ticket_id.as_deref(), Some("crm:18255"));
-        assert!(case.evidence.against.iter().any(|line| line.contains("2 tickets")));
+        assert!(case.evidence.against.contains(&Argument::SeveralTickets { tickets: 2 }));
     }
 
     #[test]

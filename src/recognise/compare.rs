@@ -2,12 +2,14 @@
 //!
 //! [`of_names`] compares what an author calls themselves with what the register calls a contact.
 
+use serde::{Deserialize, Serialize};
+
 use super::call_names::{are_call_names, baptismal_names};
 use super::names::{Name, Part, sound};
 
 /// Agreement of surname and given names. Names that contradict each other have no agreement at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Agreement {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreement {
     /// Of the surnames.
     pub surname: Surname,
     /// Of the words before the surname.
@@ -29,8 +31,9 @@ impl Agreement {
 }
 
 /// Agreement of two surnames, the closest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Surname {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Surname {
     /// Letter by letter.
     Same,
     /// One of two surnames: "Terpstra" and "Terpstra-Hiemstra".
@@ -44,8 +47,9 @@ pub(super) enum Surname {
 }
 
 /// Agreement of the words before two surnames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Particles {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Particles {
     /// Both have none.
     None,
     /// The same words, or their first letters.
@@ -57,8 +61,9 @@ pub(super) enum Particles {
 }
 
 /// Agreement of two given names, the closest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Given {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Given {
     /// Letter by letter, and the second given names too.
     SameAll,
     /// Letter by letter.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Certainty, Person, Provenance, Recognition};
+use super::{Certainty, Likeness, Person, Provenance, Recognition};
 use crate::assess::{Assessment, ReferenceKind};
 use crate::mention::Mention;
 use crate::register::{ContactKey, KeyKind, StoredContact};
@@ -41,7 +41,7 @@ pub(super) fn recognise(
     let (strongest, leaders) = hits.iter().next()?;
     let mut agreed = leaders.iter().filter(|id| hits.values().all(|contacts| contacts.contains(**id)));
     if let (Some(id), None) = (agreed.next(), agreed.next()) {
-        let evidence = format!("{}: no other customer fits", words_of(hits.keys()));
+        let evidence = Likeness::OnlyOne { keys: hits.keys().copied().collect() };
         let person =
             Person { certainty: Certainty::Certain, ..person(id, *strongest, certain(*strongest), evidence) };
         return Some(Recognition { person: Some(person), others: Vec::new() });
@@ -51,10 +51,10 @@ pub(super) fn recognise(
     for (kind, contacts) in &hits {
         for id in contacts {
             if leader.is_none() && leaders.len() == 1 {
-                let evidence = format!("{}: other evidence points to somebody else", what(*kind));
+                let evidence = Likeness::Contested { key: *kind };
                 leader = Some(person(id, *kind, CONTESTED, evidence));
             } else if !others.iter().chain(&leader).any(|known| known.contact_id == *id) {
-                let evidence = format!("{}: customers who have it: {}", what(*kind), contacts.len());
+                let evidence = Likeness::Shared { key: *kind, customers: contacts.len() };
                 others.push(person(id, *kind, 0.0, evidence));
             }
         }
@@ -66,7 +66,7 @@ pub(super) fn recognise(
     Some(Recognition { person: leader, others })
 }
 
-fn person(id: &str, kind: KeyKind, probability: f64, evidence: String) -> Person {
+fn person(id: &str, kind: KeyKind, probability: f64, evidence: Likeness) -> Person {
     Person {
         contact_id: id.to_owned(),
         certainty: Certainty::Probable,
@@ -76,10 +76,6 @@ fn person(id: &str, kind: KeyKind, probability: f64, evidence: String) -> Person
     }
 }
 
-fn words_of<'a>(kinds: impl Iterator<Item = &'a KeyKind>) -> String {
-    kinds.map(|kind| what(*kind)).collect::<Vec<_>>().join(", ")
-}
-
 fn provenance(kind: KeyKind) -> Provenance {
     match kind {
         KeyKind::Number => Provenance::Reference,
@@ -87,16 +83,6 @@ fn provenance(kind: KeyKind) -> Provenance {
         KeyKind::Email => Provenance::Email,
         KeyKind::Phone => Provenance::Phone,
         KeyKind::Name => Provenance::Name,
-    }
-}
-
-fn what(kind: KeyKind) -> &'static str {
-    match kind {
-        KeyKind::Number => "customer number in the text",
-        KeyKind::Handle => "handle on file",
-        KeyKind::Email => "e-mail address in the text",
-        KeyKind::Phone => "phone number in the text",
-        KeyKind::Name => "name",
     }
 }
 

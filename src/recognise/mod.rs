@@ -6,7 +6,7 @@
 //! - `exact` judges exact evidence.
 //! - `words`, `names`, `handles` and `places` read what an author tells; `lists` and `call_names` hold what we know by heart.
 //! - `keys` makes the keys that bring candidates.
-//! - `compare` says how far two names agree, `score` what that is worth.
+//! - `compare` says how far two names agree, `score` what that is worth, [`Likeness`] why, for people to read.
 //!
 //! Start with [`recognise`]. Judged is the account, not the text: a signature under a post is not read.
 
@@ -15,6 +15,7 @@ mod compare;
 mod exact;
 mod handles;
 mod keys;
+mod likeness;
 mod lists;
 mod names;
 mod places;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use compare::Agreement;
 use handles::Handle;
+pub use likeness::{Likeness, NameLikeness};
 use names::Name;
 use places::{Place, Places};
 use score::{Crowd, Fit, SeenOn};
@@ -53,8 +55,8 @@ pub struct Person {
     pub provenance: Provenance,
     /// How likely it is, 0 to 1.
     pub probability: f64,
-    /// In words, for a person to read.
-    pub evidence: String,
+    /// Why.
+    pub evidence: Likeness,
 }
 
 /// How sure we are of a person.
@@ -254,7 +256,7 @@ fn by_name<'a>(author: &Author, candidates: impl Iterator<Item = &'a StoredConta
             certainty: Certainty::Probable,
             provenance: Provenance::Name,
             probability,
-            evidence: fit.evidence(&stored.contact.name, stored.contact.city.as_deref(), others),
+            evidence: fit.likeness(&stored.contact, others),
         })
         .collect()
 }

@@ -3,6 +3,8 @@
 //! A place only helps to choose; it is read from the words and the handle and is not kept. A place that is merely named
 //! ("storing in Deventer") is weak; one that the author lives in is strong, for a contact who lives there and against others.
 
+use serde::{Deserialize, Serialize};
+
 use super::handles::Handle;
 use crate::mention::Mention;
 use crate::text;
@@ -43,8 +45,9 @@ const WIDER_PLACES: &[&str] = &[
 const QUARTERS: &[&str] = &["noord", "zuid", "oost", "west", "midden"];
 
 /// How an author's place and a contact's place agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
     /// The author says to live where the contact lives.
     Lives,
     /// The place of the contact is named.

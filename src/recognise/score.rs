@@ -6,11 +6,15 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::call_names::baptismal_names;
 use super::compare::{Agreement, Given, Particles, Surname};
+use super::likeness::{Likeness, NameLikeness};
 use super::lists::COMMON_SURNAMES;
 use super::names::Name;
 use super::places::Place;
+use crate::register::Contact;
 
 /// From here on a name points to one person clearly enough to propose that person.
 pub(super) const CLEAR: f64 = 0.8;
@@ -38,8 +42,9 @@ pub(super) struct Fit {
 }
 
 /// What an agreement was seen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SeenOn {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeenOn {
     /// The display name, or a name that staff typed.
     Name,
     /// The handle.
@@ -51,8 +56,9 @@ pub(super) enum SeenOn {
 }
 
 /// How rare a surname is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rarity {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rarity {
     /// Few have it.
     Rare,
     /// Several contacts here have it.
@@ -202,68 +208,17 @@ pub(super) fn probabilities(weights: impl Iterator<Item = f64> + Clone) -> Vec<f
 }
 
 impl Fit {
-    /// Why, in words: "name 'J. van der Kwast': initial and surname agree; surname is rare".
-    pub(super) fn evidence(&self, contact_name: &str, city: Option<&str>, others: usize) -> String {
-        let seen_on = match self.seen_on {
-            SeenOn::Name => "name",
-            SeenOn::Handle | SeenOn::HandleOnly => "handle for",
-            SeenOn::Both => "name and handle",
-        };
-        let mut reasons = vec![format!("{seen_on} '{contact_name}': {}", self.agreement.in_words())];
-        match (self.rarity, self.agreement.surname) {
-            (_, Surname::Abbreviated) => {}
-            (Rarity::Rare, _) => reasons.push("surname is rare".to_owned()),
-            (Rarity::Shared, _) => reasons.push("several customers share the surname".to_owned()),
-            (Rarity::Common, _) => reasons.push("surname is common".to_owned()),
-        }
-        if self.seen_on == SeenOn::HandleOnly {
-            reasons.push("the display name says otherwise".to_owned());
-        }
-        let city = city.unwrap_or_default();
-        match self.place {
-            Place::Lives => reasons.push(format!("lives in {city}")),
-            Place::Named => reasons.push(format!("{city} is named")),
-            Place::Elsewhere => reasons.push(format!("says to live elsewhere than {city}")),
-            Place::Unknown => {}
-        }
-        reasons.push(match others {
-            0 => "no other customer fits".to_owned(),
-            1 => "one other customer fits".to_owned(),
-            more => format!("{more} other customers fit"),
-        });
-        reasons.join("; ")
-    }
-}
-
-impl Agreement {
-    fn in_words(self) -> String {
-        let surname = match self.surname {
-            Surname::Same => "surname",
-            Surname::Part => "one of two surnames",
-            Surname::Sound => "sound of the surname",
-            Surname::Near(_) => "surname but for a slip",
-            Surname::Abbreviated => "beginning of the surname",
-        };
-        let given = match self.given {
-            Given::SameAll => Some("all given names"),
-            Given::Same => Some("given name"),
-            Given::CallName => Some("call name"),
-            Given::Near => Some("given name but for a slip"),
-            Given::Initials => Some("initials"),
-            Given::Initial => Some("initial"),
-            Given::Beginning => Some("beginning of the given name"),
-            Given::Missing => None,
-        };
-        let agree = match given {
-            Some(given) => format!("{given} and {surname} agree"),
-            None => format!("only the {surname} agrees"),
-        };
-        match self.particles {
-            Particles::Missing => agree + ", one without particle",
-            Particles::Different => agree + ", particles differ",
-            Particles::Same if self.surname == Surname::Abbreviated => agree + ", particles too",
-            Particles::None | Particles::Same => agree,
-        }
+    /// Why the author may be this contact, whom `others` fit as well.
+    pub(super) fn likeness(&self, contact: &Contact, others: usize) -> Likeness {
+        Likeness::Name(NameLikeness {
+            name: contact.name.clone(),
+            seen_on: self.seen_on,
+            agreement: self.agreement,
+            rarity: self.rarity,
+            place: self.place,
+            city: contact.city.clone().filter(|_| self.place != Place::Unknown),
+            others,
+        })
     }
 }
 

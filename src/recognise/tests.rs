@@ -184,7 +184,7 @@ fn the_columnist_is_found_by_his_name() {
     }
     let found = recognised(&contacts, &mention("Joost van der Kwast", "joostvdkwast", ""), "mastodon", &[]);
     assert_eq!(
-        found.person.unwrap().evidence,
+        found.person.unwrap().evidence.in_words(crate::config::Language::English),
         "name and handle 'J. van der Kwast': initial and surname agree; surname is rare; no other customer fits"
     );
 }

@@ -12,12 +12,13 @@ use super::mentions::{SELECT_MENTION, stored_mention};
 use super::outbox::NewEffect;
 use super::{Store, Tx, get, get_json, get_name, get_time, get_time_maybe, json};
 use crate::assess::{Assessment, Class, Severity};
-use crate::decide::{AlertKind, CaseStep, CrmStep, Decision, Mode, OpenCase, Verdict};
+use crate::decide::{AlertKind, CaseStep, CrmStep, Decision, Mode, OpenCase, Reason, Verdict};
 use crate::exposure::Exposure;
 use crate::ids;
 use crate::matching::{self, Answers, Band, Evidence, MatchAnswer, Question, Tier};
 use crate::mention::StoredMention;
 use crate::recognise::Recognition;
+use crate::register::register_of;
 
 const CHUNK: usize = 200;
 
@@ -108,7 +109,7 @@ pub struct StoredDecision {
     /// How many people hear it.
     pub exposure: Exposure,
     /// Why.
-    pub reasons: Vec<String>,
+    pub reasons: Vec<Reason>,
     /// Age of the register it was made on.
     pub register_age: Option<Duration>,
     /// When.
@@ -217,7 +218,7 @@ impl Store {
             .bind(&person.contact_id)
             .bind(person.certainty.name())
             .bind(person.provenance.name())
-            .bind(&person.evidence)
+            .bind(json(&person.evidence))
             .bind(basis.now.as_millisecond())
             .execute(&mut *tx.tx)
             .await?;
@@ -462,10 +463,9 @@ impl Store {
         let mut effects = Vec::new();
         for (judged, decision_id) in batch.iter().zip(decisions) {
             for step in &judged.decision.crm {
-                let Some(register) = register_of(step) else { continue };
                 effects.push(NewEffect {
                     key: format!("{}-{}", purpose(step), judged.mention.id),
-                    target: format!("crm:{register}"),
+                    target: format!("crm:{}", crm_of(step)),
                     thread: thread_of(step, &judged.mention.id),
                     lane: lane(judged.decision.urgency),
                     intent: super::outbox::Intent::Crm {
@@ -524,10 +524,10 @@ impl Store {
             let Some(row) = row else { continue };
             let id: String = get(&row, "id")?;
             let before = get_name(&row, "verdict", Verdict::from_name)?;
-            let (mut verdict, mut reasons): (_, Vec<String>) = (before, get_json(&row, "reasons")?);
+            let (mut verdict, mut reasons): (_, Vec<Reason>) = (before, get_json(&row, "reasons")?);
             if judged.decision.verdict.is_better_than(before) {
                 verdict = judged.decision.verdict;
-                reasons.push(format!("the register changed, and now it is {}", verdict.name()));
+                reasons.push(Reason::KnownAfterAll { verdict });
                 reasons.extend(judged.decision.reasons.iter().cloned());
                 if verdict != Verdict::New {
                     better.push(judged);
@@ -823,15 +823,12 @@ fn thread_of(step: &CrmStep, mention_id: &str) -> String {
     }
 }
 
-/// The register that a step is for. A new ticket goes where the customer is, or else to the first register ("").
-fn register_of(step: &CrmStep) -> Option<String> {
-    let prefix = |row_id: &str| row_id.split_once(':').map(|(register, _)| register.to_owned());
+/// The CRM that a step is done in.
+fn crm_of(step: &CrmStep) -> &str {
     match step {
-        CrmStep::Escalate { ticket_id, .. } => prefix(ticket_id),
-        CrmStep::NoteProblem { problem_id } => prefix(problem_id),
-        CrmStep::OpenTicket { contact_id, .. } => {
-            contact_id.as_deref().map_or_else(|| Some(String::new()), prefix)
-        }
+        CrmStep::Escalate { ticket_id, .. } => register_of(ticket_id),
+        CrmStep::NoteProblem { problem_id } => register_of(problem_id),
+        CrmStep::OpenTicket { register, .. } => register,
     }
 }
 

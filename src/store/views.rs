@@ -12,6 +12,7 @@ use crate::assess::Severity;
 use crate::decide::{AlertKind, Verdict};
 use crate::dossier::CaseFacts;
 use crate::mention::StoredMention;
+use crate::recognise::Likeness;
 
 /// Who has the same problem.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,7 +74,7 @@ pub struct InboxFilter {
 }
 
 /// A link between an author and a contact, as it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PersonLine {
     /// Row id of the contact.
     pub contact_id: String,
@@ -81,8 +82,8 @@ pub struct PersonLine {
     pub certainty: String,
     /// What it rests on: reference, handle, email, phone, name, staff.
     pub provenance: String,
-    /// In words.
-    pub evidence: String,
+    /// Why.
+    pub evidence: Likeness,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -539,7 +540,7 @@ impl Store {
                     contact_id: get(row, "contact_id")?,
                     certainty: get(row, "certainty")?,
                     provenance: get(row, "provenance")?,
-                    evidence: get(row, "evidence")?,
+                    evidence: Likeness::from_stored(&get::<String, _>(row, "evidence")?),
                     created_at: get_time(row, "created_at")?,
                 })
             })

@@ -3,18 +3,21 @@
 //! Fixed sentences stand in the templates, as `w.t("Nederlands", "English")`. Here are the words for our closed sets, for
 //! moments, ages and numbers, and the one way in which words of others are shown.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use askama::filters::HtmlSafe;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::assess::{Class, Severity};
+use crate::assess::{Assessment, Class, Severity};
 use crate::config::Language;
-use crate::decide::{AlertKind, Verdict};
+use crate::decide::{AlertKind, Reason, Verdict};
 use crate::exposure::grouped;
 use crate::failure::FailureKind;
-use crate::matching::{Band, Question, Tier};
+use crate::matching::{Argument, Band, Question, Tier};
 use crate::mention::Flag;
+use crate::recognise::Likeness;
 use crate::register::{Priority, ProblemStatus, TicketStatus};
 use crate::text;
 
@@ -37,7 +40,7 @@ pub struct Words {
     source = r#"<bdi>{{ text }}</bdi>{% if hides %} <span class="flag">{{ warning }}</span>{% endif %}"#
 )]
 pub struct Said<'a> {
-    text: &'a str,
+    text: Cow<'a, str>,
     hides: bool,
     warning: &'static str,
 }
@@ -85,12 +88,41 @@ impl Words {
 
     /// Words that somebody else wrote.
     pub fn said<'a>(&self, text: &'a str) -> Said<'a> {
+        self.isolated(Cow::Borrowed(text))
+    }
+
+    /// Our words, in which others' may be quoted.
+    fn quoting(&self, text: String) -> Said<'static> {
+        self.isolated(Cow::Owned(text))
+    }
+
+    fn isolated<'a>(&self, text: Cow<'a, str>) -> Said<'a> {
         Said {
+            hides: text::has_deceptive_characters(&text),
             text,
-            hides: text::has_deceptive_characters(text),
             warning: self
                 .t("⚠ bevat onzichtbare of omkerende tekens", "⚠ holds invisible or reversing characters"),
         }
+    }
+
+    /// Why it was decided like this.
+    pub fn reason(&self, reason: &Reason) -> Said<'static> {
+        self.quoting(reason.in_words(self.language))
+    }
+
+    /// What speaks for or against an answer.
+    pub fn argument(&self, argument: &Argument) -> Said<'static> {
+        self.quoting(argument.in_words(self.language))
+    }
+
+    /// Why an author is taken for a customer.
+    pub fn likeness(&self, likeness: &Likeness) -> Said<'static> {
+        self.quoting(likeness.in_words(self.language))
+    }
+
+    /// What decided what a post is.
+    pub fn deciding(&self, assessment: &Assessment) -> Vec<String> {
+        assessment.deciding(self.language)
     }
 
     /// A number with its thousands grouped.

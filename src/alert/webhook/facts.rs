@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::alert::Letter;
 use crate::alert::content::{Alert, Part, SectionName, followable};
 use crate::alert::plain;
+use crate::config::Language;
 use crate::dossier::{AnswerFacts, Dossier};
 use crate::mention::StoredMention;
 use crate::register::{StoredProblem, StoredTicket};
@@ -98,7 +99,7 @@ fn facts(letter: &Letter) -> Map<String, Value> {
         "recurrence_days": dossier.recurrence_days,
         "ticket": dossier.ticket.as_ref().map(|stored| ticket(stored, shy)),
         "problem": dossier.problem.as_ref().map(problem),
-        "answers": dossier.answers.iter().map(|facts| answer(facts, shy)).collect::<Vec<_>>(),
+        "answers": dossier.answers.iter().map(|facts| answer(facts, shy, letter.language)).collect::<Vec<_>>(),
         "others_silent": dossier.others_silent,
         "others_public": dossier.others_public,
         "exposure": {
@@ -115,7 +116,7 @@ fn facts(letter: &Letter) -> Map<String, Value> {
             "at": promise.at.to_string(),
         })).collect::<Vec<_>>(),
         "assessment": assessment(dossier, shy),
-        "reasons": list(&dossier.reasons),
+        "reasons": told(&dossier.reasons, |reason| reason.in_words(letter.language)),
         "register_age_secs": dossier.register_age.map(|age| age.as_secs()),
         "decided_at": dossier.decided_at.map(|at| at.to_string()),
     });
@@ -178,7 +179,7 @@ fn problem(stored: &StoredProblem) -> Value {
     })
 }
 
-fn answer(facts: &AnswerFacts, shy: bool) -> Value {
+fn answer(facts: &AnswerFacts, shy: bool, language: Language) -> Value {
     let answer = &facts.answer;
     json!({
         "question": answer.question,
@@ -194,8 +195,8 @@ fn answer(facts: &AnswerFacts, shy: bool) -> Value {
         })),
         "evidence": (!shy).then(|| json!({
             "shared": list(&answer.evidence.shared),
-            "reasons": list(&answer.evidence.reasons),
-            "against": list(&answer.evidence.against),
+            "reasons": told(&answer.evidence.reasons, |argument| argument.in_words(language)),
+            "against": told(&answer.evidence.against, |argument| argument.in_words(language)),
         })),
     })
 }
@@ -214,7 +215,12 @@ fn assessment(dossier: &Dossier, shy: bool) -> Value {
 }
 
 fn list(entries: &[String]) -> Vec<String> {
-    entries.iter().take(LIST_MAX).map(|entry| short(entry)).collect()
+    told(entries, String::clone)
+}
+
+/// The first entries in words, none of them long.
+fn told<T>(entries: &[T], in_words: impl Fn(&T) -> String) -> Vec<String> {
+    entries.iter().take(LIST_MAX).map(|entry| short(&in_words(entry))).collect()
 }
 
 fn short(raw: &str) -> String {

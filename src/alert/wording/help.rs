@@ -1,12 +1,11 @@
 //! What to do with the answer: how many hear it, what we promised, who can act, how urgent it is and why.
 
-use super::evidence::deciding;
-use super::verdict::percent;
 use super::{Writer, names, time};
 use crate::alert::content::{Part, Phrase, joined};
 use crate::assess::{Class, topic_name};
+use crate::decide::Reason;
 use crate::exposure::grouped;
-use crate::matching::Band;
+use crate::matching::{Band, percent};
 use crate::text;
 
 /// The most promises that are quoted, the newest first.
@@ -62,10 +61,10 @@ impl Writer<'_> {
     }
 
     pub(super) fn act(&self) -> Vec<Part> {
+        let mut parts: Vec<Part> = self.by_hand().into_iter().map(Part::Strong).collect();
         let Some(problem) = self.dossier.problem.as_ref().map(|stored| &stored.problem) else {
-            return Vec::new();
+            return parts;
         };
-        let mut parts = Vec::new();
         let owner = match (&problem.owner, &problem.owner_email) {
             (Some(owner), Some(email)) => Some(Phrase::new().theirs(owner).ours(", ").theirs(email)),
             (Some(one), None) | (None, Some(one)) => Some(Phrase::new().theirs(one)),
@@ -89,6 +88,41 @@ impl Writer<'_> {
             parts.push(Part::Quote(text::excerpt(&text::clean(workaround).text, WORKAROUND_CHARACTERS_MAX)));
         }
         parts
+    }
+
+    /// What only a person can do, because we can only read the register that it must be done in.
+    fn by_hand(&self) -> Vec<Phrase> {
+        // A mention that was judged again has the reasons of both times.
+        let mut reasons: Vec<&Reason> = Vec::new();
+        for reason in &self.dossier.reasons {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        let lines = reasons.into_iter().filter_map(|reason| match reason {
+            Reason::TicketByHand { register } => Some(
+                Phrase::from(self.say("Het ticket staat in ", "The ticket is in "))
+                    .theirs(register)
+                    .ours(self.say(
+                        ". Dat kunnen we alleen lezen: noteer zelf bij het ticket dat de klant openbaar klaagt.",
+                        ". We can only read that: note on the ticket yourself that the customer complains in public.",
+                    )),
+            ),
+            Reason::ProblemByHand { register } => Some(
+                Phrase::from(self.say("Het probleem staat in ", "The problem is in "))
+                    .theirs(register)
+                    .ours(self.say(
+                        ". Dat kunnen we alleen lezen: noteer zelf bij het probleem dat er een klant bij komt.",
+                        ". We can only read that: note on the problem yourself that one more customer has it.",
+                    )),
+            ),
+            Reason::NowhereToOpen => Some(Phrase::from(self.say(
+                "Er is nog geen ticket over, en geen ticketsysteem waarin we er een mogen openen: doe dat zelf.",
+                "No ticket knows it, and there is no ticket system that we may open one in: please do that yourself.",
+            ))),
+            _ => None,
+        });
+        lines.collect()
     }
 
     pub(super) fn what(&self) -> Vec<Part> {
@@ -119,7 +153,7 @@ impl Writer<'_> {
             let name = names::language(language, self.dutch).unwrap_or(language);
             parts.push(pair("Taal", "Language", Phrase::new().theirs(name)));
         }
-        let evidence = deciding(&assessment.evidence, self.dutch);
+        let evidence = assessment.deciding(self.letter.language);
         if !self.without_person() && !evidence.is_empty() {
             let evidence = evidence.iter().take(EVIDENCE_MAX).map(|piece| Phrase::new().theirs(piece));
             let because = Phrase::from(self.say("Dat zien we aan: ", "We see that from: "));

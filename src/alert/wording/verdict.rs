@@ -2,14 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::evidence::reason;
 use super::{Writer, names, time};
 use crate::alert::content::{Part, Phrase, joined};
 use crate::clock::whole_days_between;
 use crate::decide::{AlertKind, Verdict};
 use crate::dossier::AnswerFacts;
 use crate::exposure::grouped;
-use crate::matching::{Band, Question, Tier};
+use crate::matching::{Argument, Band, Question, Tier, percent};
 use crate::register::external_id;
 
 /// The most reasons, shared words or counter-reasons that are shown of one answer.
@@ -222,8 +221,9 @@ impl Writer<'_> {
     /// Why an answer is what it is. What matching wrote may quote the customer, so a link-only letter leaves it out.
     fn evidence(&self, facts: &AnswerFacts) -> Vec<Phrase> {
         let (answer, evidence) = (&facts.answer, &facts.answer.evidence);
-        let theirs = |list: &[String]| -> Vec<Phrase> {
-            let pieces = list.iter().take(EVIDENCE_MAX).map(|piece| reason(piece, self.dutch));
+        let language = self.letter.language;
+        let theirs = |list: &[Argument]| -> Vec<Phrase> {
+            let pieces = list.iter().take(EVIDENCE_MAX).map(|piece| piece.in_words(language));
             pieces.map(|piece| Phrase::new().theirs(&piece)).collect()
         };
         let (mut pro, mut lines) = (Vec::new(), Vec::new());
@@ -233,7 +233,8 @@ impl Writer<'_> {
         if !self.without_person() {
             pro.extend(theirs(&evidence.reasons));
             if !evidence.shared.is_empty() {
-                let shared = joined(theirs(&evidence.shared), ", ");
+                let words = evidence.shared.iter().take(EVIDENCE_MAX);
+                let shared = joined(words.map(|word| Phrase::new().theirs(word)), ", ");
                 pro.push(
                     Phrase::from(self.say("zeldzame woorden in allebei: ", "rare words in both: "))
                         .then(shared),
@@ -294,10 +295,4 @@ impl Writer<'_> {
         }
         parts
     }
-}
-
-/// A probability as whole percents; never a certainty that we do not have.
-pub(super) fn percent(probability: f64) -> String {
-    let percents = if probability.is_finite() { (probability * 100.0).round().clamp(1.0, 99.0) } else { 1.0 };
-    format!("{percents}%")
 }

@@ -25,14 +25,14 @@ use crate::app::App;
 use crate::assess::{Assessment, Class, Reference, ReferenceKind, Severity};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::decide::{AlertKind, CaseStep, CrmStep, Decision, Mode, Told, Verdict};
+use crate::decide::{AlertKind, CaseStep, CrmStep, Decision, Mode, Reason, Told, Verdict};
 use crate::demo::mailbox::Mailbox;
 use crate::exposure::{Exposure, ExposureSettings};
-use crate::matching::{Answers, Band, Evidence, MatchAnswer, Question, Tier};
+use crate::matching::{Answers, Argument, Band, Evidence, MatchAnswer, Question, Tier};
 use crate::mention::{Author, Mention, StoredMention};
-use crate::recognise::{Certainty, Person, Provenance, Recognition};
+use crate::recognise::{Certainty, Likeness, Person, Provenance, Recognition};
 use crate::register::{
-    Answer, Contact, Priority, Problem, ProblemStatus, RegisterPage, Ticket, TicketStatus,
+    Answer, Contact, KeyKind, Priority, Problem, ProblemStatus, RegisterPage, Ticket, TicketStatus,
 };
 use crate::store::judgements::{Basis, Judged};
 use crate::store::mentions::IncomingPage;
@@ -278,8 +278,8 @@ fn answer(question: Question, band: Band, tier: Tier, probability: f64) -> Match
         evidence: if found {
             Evidence {
                 shared: vec!["verhuisd".into(), "elfhonderd".into()],
-                reasons: vec!["two rare words are shared".into()],
-                against: vec!["not in it: piano".into()],
+                reasons: vec![Argument::SharedWords { words: 2, rare: 2 }],
+                against: vec![Argument::Missing { words: vec!["piano".into()] }],
                 runner_up: Some(("desk:18400".into(), 0.31)),
             }
         } else {
@@ -324,7 +324,7 @@ fn new_complaint(mention: &StoredMention, urgency: Severity) -> Judged {
             alerts: Vec::new(),
             crm: Vec::new(),
             recurrence_days: None,
-            reasons: vec!["no ticket resembles it".into()],
+            reasons: vec![Reason::NotInRegister { minutes_ago: 4 }],
         },
         case_id: Some(crate::ids::new_id(start())),
     }
@@ -339,14 +339,14 @@ fn known(mention: &StoredMention) -> Judged {
             certainty: Certainty::Certain,
             provenance: Provenance::Handle,
             probability: 0.99,
-            evidence: "the account stands in the register".into(),
+            evidence: Likeness::OnlyOne { keys: vec![KeyKind::Handle] },
         }),
         others: Vec::new(),
     };
     judged.answers.same_case = answer(Question::SameCase, Band::Known, Tier::Customer, 0.97);
     judged.answers.same_problem = answer(Question::SameProblem, Band::Perhaps, Tier::Text, 0.66);
     judged.decision.verdict = Verdict::Known;
-    judged.decision.reasons = vec!["same_case: known".into(), "rule \"all\": told now".into()];
+    judged.decision.reasons = vec![Reason::TicketRaised, Reason::RuleTells { rule: "all".into() }];
     judged.decision.alerts =
         vec![Told { receiver: "webcare".into(), kind: AlertKind::Complaint, due_at: start() }];
     judged.decision.crm = vec![CrmStep::Escalate {

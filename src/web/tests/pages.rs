@@ -50,9 +50,12 @@ async fn a_case_shows_every_mention_and_any_of_them_can_be_chosen() {
     test.judge(&[judged]).await;
     let page = test.get("/cases/1").await.text;
     assert!(page.contains("Nog steeds niets.") && page.contains("Elfhonderd meter"));
-    assert!(page.contains("no ticket resembles it"), "the newest mention is shown first");
+    assert!(
+        page.contains("niet bekend in het register van 4 minuten geleden"),
+        "the newest mention is shown first"
+    );
     let chosen = test.get(&format!("/cases/1?mention={}", first.id)).await.text;
-    assert!(chosen.contains("same_case: known"));
+    assert!(chosen.contains("regel “all”: nu inlichten"));
     for (pasted, mention) in [("m-2", &second[0]), (first.id.as_str(), &first)] {
         let reply = test.get(&format!("/mentions/{pasted}")).await;
         assert_eq!(reply.header("location"), format!("/cases/1?mention={}", mention.id));
