@@ -259,7 +259,7 @@ impl App {
     }
 
     async fn follow_up_once(&self) -> anyhow::Result<Pause> {
-        self.client.forget_idle_hosts();
+        self.client.forget_idle();
         if self.follow_up.rematch().await? > 0 {
             self.wake.outbox.notify_one();
         }

@@ -205,7 +205,7 @@ impl Kiyoh {
     }
 
     async fn ask(&self, request: Request) -> Result<String, Failure> {
-        let response = self.client.send_any(request).await?;
+        let response = self.client.send(request.accepting_all()).await?;
         let body = response.text();
         match answer::refusal(&body, &response) {
             Some(failure) => Err(failure),

@@ -346,7 +346,7 @@ async fn pass_on(
             request = request.header(name, value.to_str().unwrap());
         }
     }
-    let answer = losing.client.send_any(request).await.unwrap();
+    let answer = losing.client.send(request.accepting_all()).await.unwrap();
     if losing.count.fetch_add(1, Ordering::SeqCst) + 1 == losing.lost {
         return StatusCode::GATEWAY_TIMEOUT.into_response();
     }

@@ -98,7 +98,7 @@ impl Channel for Webhook {
     /// Asks without posting. Any answer shows that the address is reached; what it does with alerts shows at the first.
     async fn check(&self) -> Result<String, Failure> {
         let url = super::parsed_url(self.config.url.expose())?;
-        let answer = self.client.send_any(Request::new(Method::HEAD, url)).await?;
+        let answer = self.client.send(Request::new(Method::HEAD, url).accepting_all()).await?;
         Ok(format!("reached (HTTP {} to a question without an alert)", answer.status))
     }
 }

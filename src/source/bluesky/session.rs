@@ -96,7 +96,7 @@ impl Account {
         session: &Session,
     ) -> Result<Response, Failure> {
         let request = request(&self.service, query, parameters).bearer(session.access.expose());
-        self.client.send_any(request).await
+        self.client.send(request.accepting_all()).await
     }
 
     async fn session(&self) -> Result<Session, Failure> {
@@ -123,7 +123,7 @@ impl Account {
             let endpoint = "com.atproto.server.refreshSession";
             let request =
                 Request::new(Method::POST, address(&self.service, endpoint)).bearer(old.refresh.expose());
-            let answer = self.client.send_any(request).await?;
+            let answer = self.client.send(request.accepting_all()).await?;
             if answer.status < 400 {
                 return self.enter(&mut state, &answer);
             }
@@ -138,7 +138,8 @@ impl Account {
         let endpoint = "com.atproto.server.createSession";
         let body = json!({ "identifier": self.identifier, "password": self.password.expose() });
         let request = Request::new(Method::POST, address(&self.service, endpoint)).json(&body);
-        let answer = self.client.send_any(request).await.map_err(|failure| remember(state, failure))?;
+        let answer =
+            self.client.send(request.accepting_all()).await.map_err(|failure| remember(state, failure))?;
         if answer.status < 400 {
             return self.enter(state, &answer).map_err(|failure| remember(state, failure));
         }
@@ -182,7 +183,7 @@ pub(super) async fn get_openly(
     query: &str,
     parameters: &[(&str, &str)],
 ) -> Result<String, Failure> {
-    let answer = client.send_any(request(server, query, parameters)).await?;
+    let answer = client.send(request(server, query, parameters).accepting_all()).await?;
     read(&answer, query)
 }
 
