@@ -162,11 +162,48 @@ impl Db {
     }
 }
 
+/// Rows of one multi-row statement, and values of one list: below the parameters that both engines take.
+pub(super) const ROWS_MAX: usize = 200;
+
+/// A statement while values are bound to it.
+pub(super) type Statement = Query<'static, Any, AnyArguments>;
+
 impl Tx {
+    /// Inserts a row for each of `entries`, in statements of at most [`ROWS_MAX`] rows. Returns how many rows were written.
+    ///
+    /// `into` is the table with its columns, `end` what stands behind the values; `bind` binds one row, column by column.
+    pub(super) async fn insert<T>(
+        &mut self,
+        into: &str,
+        end: &str,
+        entries: &[T],
+        bind: impl Fn(Statement, &T) -> Statement,
+    ) -> sqlx::Result<u64> {
+        let mut written = 0;
+        for chunk in entries.chunks(ROWS_MAX) {
+            written +=
+                insertion(self.engine, into, end, chunk, &bind).execute(&mut *self.tx).await?.rows_affected();
+        }
+        Ok(written)
+    }
+
     /// Makes everything in it durable.
     pub async fn commit(self) -> sqlx::Result<()> {
         self.tx.commit().await
     }
+}
+
+/// One statement that inserts a row for each of `entries`; see [`Tx::insert`].
+pub(super) fn insertion<T>(
+    engine: Engine,
+    into: &str,
+    end: &str,
+    entries: &[T],
+    bind: impl Fn(Statement, &T) -> Statement,
+) -> Statement {
+    let columns = into.matches(',').count() + 1;
+    let sql = format!("INSERT INTO {into} VALUES {} {end}", rows(engine, entries.len(), columns));
+    entries.iter().fold(sqlx::query(ours(sql)), bind)
 }
 
 /// `(…), (…), …` with `n` groups of `columns` markers, numbered from `first`: plain `?` on SQLite, where numbered
@@ -213,10 +250,7 @@ fn marker(into: &mut String, engine: Engine, place: usize) {
 /// sqlx 0.9 tells PostgreSQL that a missing double is a `real` and a missing `real` a double (sqlx-core,
 /// `any/arguments.rs`). The prepared statement keeps what its first use said, so that after one row without the number
 /// every row with it would be refused.
-pub(super) fn bind_double<'q>(
-    query: Query<'q, Any, AnyArguments>,
-    value: Option<f64>,
-) -> Query<'q, Any, AnyArguments> {
+pub(super) fn bind_double(query: Statement, value: Option<f64>) -> Statement {
     match value {
         Some(value) => query.bind(value),
         None => query.bind(None::<f32>),

@@ -8,13 +8,12 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::any::AnyRow;
 
-use super::db::{bind_double, list, ours, rows};
+use super::db::{ROWS_MAX, bind_double, insertion, list, ours};
 use super::{Store, Tx, get, get_flag, get_json, get_name, get_time, get_time_maybe, json, millis};
 use crate::ids;
 use crate::mention::{Author, Engagement, Mention, MentionKind, Rating, StoredMention, hex};
 
 /// Rows per multi-row statement: 16 columns stay under SQLite's 32,766 variables with room to spare.
-const CHUNK: usize = 200;
 /// After this many failures of the pipeline a mention is parked for a person.
 pub const TROUBLE_MAX: i64 = 3;
 
@@ -104,26 +103,26 @@ impl Store {
         let mut authors: Vec<&Author> = latest.into_values().collect();
         authors.sort_by(|a, b| a.external_id.cmp(&b.external_id));
         let mut ids_by_external = HashMap::with_capacity(authors.len());
-        for chunk in authors.chunks(CHUNK) {
-            let sql = format!(
-                "INSERT INTO author (id, source, external_id, handle, display_name, audience, seen_at) VALUES {} \
-                 ON CONFLICT (source, external_id) DO UPDATE SET handle = COALESCE(excluded.handle, author.handle), \
+        for chunk in authors.chunks(ROWS_MAX) {
+            let query = insertion(
+                tx.engine,
+                "author (id, source, external_id, handle, display_name, audience, seen_at)",
+                "ON CONFLICT (source, external_id) DO UPDATE SET handle = COALESCE(excluded.handle, author.handle), \
                  display_name = COALESCE(excluded.display_name, author.display_name), \
                  audience = COALESCE(excluded.audience, author.audience), seen_at = excluded.seen_at \
                  RETURNING id, external_id",
-                rows(tx.engine, chunk.len(), 7)
+                chunk,
+                |query, author| {
+                    query
+                        .bind(ids::new_id(now))
+                        .bind(source.to_owned())
+                        .bind(author.external_id.clone())
+                        .bind(author.handle.clone())
+                        .bind(author.display_name.clone())
+                        .bind(author.audience.map(|n| n.min(i64::MAX as u64) as i64))
+                        .bind(now.as_millisecond())
+                },
             );
-            let mut query = sqlx::query(ours(sql));
-            for author in chunk {
-                query = query
-                    .bind(ids::new_id(now))
-                    .bind(source.to_owned())
-                    .bind(author.external_id.clone())
-                    .bind(author.handle.clone())
-                    .bind(author.display_name.clone())
-                    .bind(author.audience.map(|n| n.min(i64::MAX as u64) as i64))
-                    .bind(now.as_millisecond());
-            }
             for row in query.fetch_all(&mut *tx.tx).await? {
                 ids_by_external.insert(get(&row, "external_id")?, get(&row, "id")?);
             }
@@ -200,33 +199,33 @@ impl Store {
         backfill: bool,
         now: Timestamp,
     ) -> anyhow::Result<()> {
-        for chunk in fresh.chunks(CHUNK) {
-            let sql = format!(
-                "INSERT INTO mention (id, source, external_id, kind, author_id, url, reply_to, published_at, seen_at, \
-                 revision, decided, waiting, trouble, backfill, own_voice) VALUES {} \
-                 ON CONFLICT (source, external_id) DO NOTHING",
-                rows(tx.engine, chunk.len(), 15)
+        for chunk in fresh.chunks(ROWS_MAX) {
+            let query = insertion(
+                tx.engine,
+                "mention (id, source, external_id, kind, author_id, url, reply_to, published_at, seen_at, \
+                 revision, decided, waiting, trouble, backfill, own_voice)",
+                "ON CONFLICT (source, external_id) DO NOTHING",
+                chunk,
+                |query, FreshMention { id, author_id, own_voice, mention }| {
+                    // Two revisions of one new mention in one page: the second has already raised the number in `edited`.
+                    query
+                        .bind(id.clone())
+                        .bind(source.to_owned())
+                        .bind(mention.external_id.clone())
+                        .bind(mention.kind.name())
+                        .bind(author_id.clone())
+                        .bind(mention.url.clone())
+                        .bind(mention.reply_to.clone())
+                        .bind(millis(mention.published_at))
+                        .bind(now.as_millisecond())
+                        .bind(1_i64)
+                        .bind(0_i64)
+                        .bind(1_i64)
+                        .bind(0_i64)
+                        .bind(backfill as i64)
+                        .bind(*own_voice as i64)
+                },
             );
-            let mut query = sqlx::query(ours(sql));
-            for FreshMention { id, author_id, own_voice, mention } in chunk {
-                // Two revisions of one new mention in one page: the second has already raised the number in `edited`.
-                query = query
-                    .bind(id.clone())
-                    .bind(source.to_owned())
-                    .bind(mention.external_id.clone())
-                    .bind(mention.kind.name())
-                    .bind(author_id.clone())
-                    .bind(mention.url.clone())
-                    .bind(mention.reply_to.clone())
-                    .bind(millis(mention.published_at))
-                    .bind(now.as_millisecond())
-                    .bind(1_i64)
-                    .bind(0_i64)
-                    .bind(1_i64)
-                    .bind(0_i64)
-                    .bind(backfill as i64)
-                    .bind(*own_voice as i64);
-            }
             let inserted = query.execute(&mut *tx.tx).await?.rows_affected();
             ensure!(
                 inserted as usize == chunk.len(),
@@ -242,14 +241,12 @@ impl Store {
         revisions: &[(String, i64, String, Mention)],
         now: Timestamp,
     ) -> anyhow::Result<()> {
-        for chunk in revisions.chunks(CHUNK) {
-            let sql = format!(
-                "INSERT INTO mention_revision (mention_id, revision, content_hash, title, text, language, rating, \
-                 rating_best, likes, shares, replies, reference, has_media, flags, edited_at, seen_at) VALUES {}",
-                rows(tx.engine, chunk.len(), 16)
-            );
-            let mut query = sqlx::query(ours(sql));
-            for (mention_id, revision, hash, mention) in chunk {
+        tx.insert(
+            "mention_revision (mention_id, revision, content_hash, title, text, language, rating, \
+                 rating_best, likes, shares, replies, reference, has_media, flags, edited_at, seen_at)",
+            "",
+            &revisions,
+            |mut query, (mention_id, revision, hash, mention)| {
                 query = query
                     .bind(mention_id.clone())
                     .bind(*revision)
@@ -259,7 +256,7 @@ impl Store {
                     .bind(mention.language_hint.clone());
                 query = bind_double(query, mention.rating.map(|rating| rating.value));
                 query = bind_double(query, mention.rating.map(|rating| rating.best));
-                query = query
+                query
                     .bind(mention.engagement.likes.min(i64::MAX as u64) as i64)
                     .bind(mention.engagement.shares.min(i64::MAX as u64) as i64)
                     .bind(mention.engagement.replies.min(i64::MAX as u64) as i64)
@@ -267,10 +264,10 @@ impl Store {
                     .bind(mention.has_media as i64)
                     .bind(json(&mention.flags))
                     .bind(millis(mention.edited_at))
-                    .bind(now.as_millisecond());
-            }
-            query.execute(&mut *tx.tx).await?;
-        }
+                    .bind(now.as_millisecond())
+            },
+        )
+        .await?;
         Ok(())
     }
 
@@ -282,7 +279,7 @@ impl Store {
     ) -> anyhow::Result<HashMap<String, KnownMention>> {
         let wanted: Vec<&str> = external_ids.collect();
         let mut known = HashMap::new();
-        for chunk in wanted.chunks(CHUNK) {
+        for chunk in wanted.chunks(ROWS_MAX) {
             let sql = format!(
                 "SELECT m.id, m.external_id, m.author_id, m.revision, m.removed_at, r.content_hash FROM mention m \
                  JOIN mention_revision r ON r.mention_id = m.id WHERE m.external_id IN ({}) AND m.source = {}",
@@ -346,7 +343,7 @@ impl Store {
             external_ids.map(|external_id| (self.tombstone_hash(source, external_id), external_id)).collect();
         let hashes: Vec<&String> = by_hash.keys().collect();
         let mut buried = HashSet::new();
-        for chunk in hashes.chunks(CHUNK) {
+        for chunk in hashes.chunks(ROWS_MAX) {
             let sql =
                 format!("SELECT id_hash FROM tombstone WHERE id_hash IN ({})", list(tx.engine, chunk.len()));
             let mut query = sqlx::query(ours(sql));
@@ -455,7 +452,7 @@ impl Store {
     ) -> anyhow::Result<HashMap<(String, String), StoredMention>> {
         let wanted: Vec<&str> = replies.iter().filter_map(|m| m.mention.reply_to.as_deref()).collect();
         let mut parents = HashMap::new();
-        for chunk in wanted.chunks(CHUNK) {
+        for chunk in wanted.chunks(ROWS_MAX) {
             let sql =
                 format!("{SELECT_MENTION} WHERE m.external_id IN ({})", list(self.db.engine, chunk.len()));
             let mut query = sqlx::query(ours(sql));

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::any::AnyRow;
 
-use super::db::{list, ours, rows};
+use super::db::{ROWS_MAX, insertion, list, ours};
 use super::{Store, Tx, get, get_flag, get_json, get_name, get_time, get_time_maybe, json, millis};
 use crate::escalate;
 use crate::failure::Failure;
@@ -20,8 +20,6 @@ use crate::register::{
     Answer, Contact, ContactKey, Priority, Problem, ProblemStatus, RegisterPage, StoredContact,
     StoredProblem, StoredTicket, Ticket, TicketStatus, row_id,
 };
-
-const CHUNK: usize = 200;
 
 /// Where a register stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,34 +149,35 @@ impl Store {
         let mut latest: Vec<&Contact> = latest.into_values().collect();
         latest.sort_by(|a, b| a.external_id.cmp(&b.external_id));
         let mut changed = 0;
-        for chunk in latest.chunks(CHUNK) {
-            let sql = format!(
-                "INSERT INTO contact (id, register, external_id, name, email, phone, customer_number, city, handles, \
-                 customer_since, content_hash, changed_seq, deleted) VALUES {} ON CONFLICT (id) DO UPDATE SET \
+        for chunk in latest.chunks(ROWS_MAX) {
+            let query = insertion(
+                tx.engine,
+                "contact (id, register, external_id, name, email, phone, customer_number, city, handles, \
+                 customer_since, content_hash, changed_seq, deleted)",
+                "ON CONFLICT (id) DO UPDATE SET \
                  name = excluded.name, email = excluded.email, phone = excluded.phone, \
                  customer_number = excluded.customer_number, city = excluded.city, handles = excluded.handles, \
                  customer_since = excluded.customer_since, content_hash = excluded.content_hash, \
                  changed_seq = excluded.changed_seq, deleted = excluded.deleted \
                  WHERE contact.content_hash <> excluded.content_hash RETURNING external_id",
-                rows(tx.engine, chunk.len(), 13)
+                chunk,
+                |query, contact| {
+                    query
+                        .bind(row_id(register, &contact.external_id))
+                        .bind(register.to_owned())
+                        .bind(contact.external_id.clone())
+                        .bind(contact.name.clone())
+                        .bind(contact.email.clone())
+                        .bind(contact.phone.clone())
+                        .bind(contact.customer_number.clone())
+                        .bind(contact.city.clone())
+                        .bind(json(&contact.handles))
+                        .bind(millis(contact.customer_since))
+                        .bind(hash_of(contact))
+                        .bind(seq)
+                        .bind(0_i64)
+                },
             );
-            let mut query = sqlx::query(ours(sql));
-            for contact in chunk {
-                query = query
-                    .bind(row_id(register, &contact.external_id))
-                    .bind(register.to_owned())
-                    .bind(contact.external_id.clone())
-                    .bind(contact.name.clone())
-                    .bind(contact.email.clone())
-                    .bind(contact.phone.clone())
-                    .bind(contact.customer_number.clone())
-                    .bind(contact.city.clone())
-                    .bind(json(&contact.handles))
-                    .bind(millis(contact.customer_since))
-                    .bind(hash_of(contact))
-                    .bind(seq)
-                    .bind(0_i64);
-            }
             let written: Vec<String> = query
                 .fetch_all(&mut *tx.tx)
                 .await?
@@ -216,17 +215,15 @@ impl Store {
                 recognise::keys_of_contact(contact).into_iter().map(move |key| (id.clone(), key))
             })
             .collect();
-        for chunk in keys.chunks(CHUNK) {
-            let sql = format!(
-                "INSERT INTO contact_key (contact_id, kind, value) VALUES {} ON CONFLICT DO NOTHING",
-                rows(tx.engine, chunk.len(), 3)
-            );
-            let mut query = sqlx::query(ours(sql));
-            for (contact_id, key) in chunk {
-                query = query.bind(contact_id.clone()).bind(key.kind.name()).bind(key.value.clone());
-            }
-            query.execute(&mut *tx.tx).await?;
-        }
+        tx.insert(
+            "contact_key (contact_id, kind, value)",
+            "ON CONFLICT DO NOTHING",
+            &keys,
+            |query, (contact_id, key)| {
+                query.bind(contact_id.clone()).bind(key.kind.name()).bind(key.value.clone())
+            },
+        )
+        .await?;
         Ok(())
     }
 
@@ -240,22 +237,18 @@ impl Store {
         let latest: HashMap<&str, &Ticket> = tickets.iter().map(|t| (t.external_id.as_str(), t)).collect();
         let mut latest: Vec<&Ticket> = latest.into_values().collect();
         latest.sort_by(|a, b| a.external_id.cmp(&b.external_id));
-        let mut changed = 0;
-        for chunk in latest.chunks(CHUNK) {
-            let sql = format!(
-                "INSERT INTO ticket (id, register, external_id, number, url, subject, body, status, priority, contact_id, \
-                 problem_id, product, created_at, updated_at, solved_at, opened_for, content_hash, changed_seq, deleted) VALUES {} \
-                 ON CONFLICT (id) DO UPDATE SET number = excluded.number, url = excluded.url, subject = excluded.subject, \
-                 body = excluded.body, status = excluded.status, priority = excluded.priority, \
-                 contact_id = excluded.contact_id, problem_id = excluded.problem_id, product = excluded.product, \
-                 created_at = excluded.created_at, updated_at = excluded.updated_at, solved_at = excluded.solved_at, opened_for = excluded.opened_for, \
-                 content_hash = excluded.content_hash, changed_seq = excluded.changed_seq, deleted = excluded.deleted \
-                 WHERE ticket.content_hash <> excluded.content_hash OR ticket.deleted = 1",
-                rows(tx.engine, chunk.len(), 19)
-            );
-            let mut query = sqlx::query(ours(sql));
-            for ticket in chunk {
-                query = query
+        let written = tx.insert(
+            "ticket (id, register, external_id, number, url, subject, body, status, priority, contact_id, problem_id, \
+             product, created_at, updated_at, solved_at, opened_for, content_hash, changed_seq, deleted)",
+            "ON CONFLICT (id) DO UPDATE SET number = excluded.number, url = excluded.url, subject = excluded.subject, \
+             body = excluded.body, status = excluded.status, priority = excluded.priority, \
+             contact_id = excluded.contact_id, problem_id = excluded.problem_id, product = excluded.product, \
+             created_at = excluded.created_at, updated_at = excluded.updated_at, solved_at = excluded.solved_at, \
+             opened_for = excluded.opened_for, content_hash = excluded.content_hash, \
+             changed_seq = excluded.changed_seq, deleted = excluded.deleted \
+             WHERE ticket.content_hash <> excluded.content_hash OR ticket.deleted = 1",
+            &latest, |query, ticket| {
+                query
                     .bind(row_id(register, &ticket.external_id))
                     .bind(register.to_owned())
                     .bind(ticket.external_id.clone())
@@ -274,11 +267,9 @@ impl Store {
                     .bind(escalate::opened_for(&ticket.body).map(str::to_owned))
                     .bind(hash_of(ticket))
                     .bind(seq)
-                    .bind(0_i64);
-            }
-            changed += query.execute(&mut *tx.tx).await?.rows_affected() as usize;
-        }
-        Ok(changed)
+                    .bind(0_i64)
+            }).await?;
+        Ok(written as usize)
     }
 
     async fn save_answers(
@@ -290,27 +281,24 @@ impl Store {
     ) -> anyhow::Result<usize> {
         let latest: HashMap<&str, &Answer> = answers.iter().map(|a| (a.external_id.as_str(), a)).collect();
         let latest: Vec<&Answer> = latest.into_values().collect();
-        let mut changed = 0;
-        for chunk in latest.chunks(CHUNK) {
-            let sql = format!(
-                "INSERT INTO ticket_answer (id, ticket_id, by_agent, public, body, at, changed_seq) VALUES {} \
-                 ON CONFLICT (id) DO UPDATE SET body = excluded.body, public = excluded.public, \
+        let changed = tx
+            .insert(
+                "ticket_answer (id, ticket_id, by_agent, public, body, at, changed_seq)",
+                "ON CONFLICT (id) DO UPDATE SET body = excluded.body, public = excluded.public, \
                  changed_seq = excluded.changed_seq WHERE ticket_answer.body <> excluded.body",
-                rows(tx.engine, chunk.len(), 7)
-            );
-            let mut query = sqlx::query(ours(sql));
-            for answer in chunk {
-                query = query
-                    .bind(row_id(register, &answer.external_id))
-                    .bind(row_id(register, &answer.ticket))
-                    .bind(answer.by_agent as i64)
-                    .bind(answer.public as i64)
-                    .bind(answer.body.clone())
-                    .bind(answer.at.as_millisecond())
-                    .bind(seq);
-            }
-            changed += query.execute(&mut *tx.tx).await?.rows_affected() as usize;
-        }
+                &latest,
+                |query, answer| {
+                    query
+                        .bind(row_id(register, &answer.external_id))
+                        .bind(row_id(register, &answer.ticket))
+                        .bind(answer.by_agent as i64)
+                        .bind(answer.public as i64)
+                        .bind(answer.body.clone())
+                        .bind(answer.at.as_millisecond())
+                        .bind(seq)
+                },
+            )
+            .await? as usize;
         Ok(changed)
     }
 
@@ -424,7 +412,7 @@ impl Store {
         values: &[String],
     ) -> anyhow::Result<Vec<StoredTicket>> {
         let mut tickets = Vec::new();
-        for chunk in values.chunks(CHUNK) {
+        for chunk in values.chunks(ROWS_MAX) {
             let sql = format!(
                 "{SELECT_TICKET} WHERE {column} IN ({}) AND deleted = 0",
                 list(self.db.engine, chunk.len())
@@ -484,7 +472,7 @@ impl Store {
         keys: &[ContactKey],
     ) -> anyhow::Result<Vec<(ContactKey, StoredContact)>> {
         let mut found = Vec::new();
-        for chunk in keys.chunks(CHUNK) {
+        for chunk in keys.chunks(ROWS_MAX) {
             let sql = format!(
                 "SELECT c.*, k.kind AS key_kind, k.value AS key_value FROM contact_key k JOIN contact c ON c.id = k.contact_id \
                  WHERE k.value IN ({}) AND c.deleted = 0",
