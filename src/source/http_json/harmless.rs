@@ -3,15 +3,16 @@
 use crate::failure::Failure;
 use crate::source::json::{envelope, without_lone_surrogates};
 
-/// JSON that is nested deeper is not read: the library recurses.
+/// What is nested deeper is not read: the library recurses.
 const DEPTH_MAX: usize = 128;
 /// A longer number is not one: reading it takes the library quadratic time.
 const NUMBER_BYTES_MAX: usize = 100;
 
-/// The same JSON without what the library cannot stand: lone surrogates, endless numbers, deep nesting.
+/// The same JSON without what the library cannot stand: lone surrogates, endless numbers, deep nesting. Numbers and values
+/// that are left out become null, so that an item without them is still read, or fails by itself.
 ///
 /// # Errors
-/// `Malformed` when it is no JSON, or nested too deep.
+/// `Malformed` when it is no JSON.
 pub(super) fn harmless(body: &str) -> Result<String, Failure> {
     let body = body.trim_start_matches('\u{FEFF}');
     envelope::<serde::de::IgnoredAny>(body)?;
@@ -22,6 +23,13 @@ pub(super) fn harmless(body: &str) -> Result<String, Failure> {
     while at < bytes.len() {
         match bytes[at] {
             b'"' => at = end_of_string(bytes, at),
+            b'[' | b'{' if depth == DEPTH_MAX => {
+                let end = end_of_nest(bytes, at);
+                shortened.push_str(&body[copied..at]);
+                shortened.push_str("null");
+                copied = end;
+                at = end - 1;
+            }
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
             b'-' | b'0'..=b'9' => {
@@ -34,9 +42,6 @@ pub(super) fn harmless(body: &str) -> Result<String, Failure> {
                 at = end - 1;
             }
             _ => {}
-        }
-        if depth > DEPTH_MAX {
-            return Err(Failure::malformed(format!("the answer is nested deeper than {DEPTH_MAX} levels")));
         }
         at += 1;
     }
@@ -54,6 +59,22 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
         at += if bytes[at] == b'\\' { 2 } else { 1 };
     }
     at
+}
+
+/// The place behind the bracket that closes the one at `start`.
+fn end_of_nest(bytes: &[u8], start: usize) -> usize {
+    let (mut depth, mut at) = (0usize, start);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => at = end_of_string(bytes, at),
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' if depth == 1 => return at + 1,
+            b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
 }
 
 fn end_of_number(bytes: &[u8], start: usize) -> usize {
@@ -81,11 +102,15 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_limited_outside_of_text_only() {
-        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(harmless(&nested(DEPTH_MAX)).is_ok());
-        assert!(harmless(&nested(DEPTH_MAX + 1)).is_err());
-        assert!(harmless(&format!("[\"{}\"]", "[".repeat(10_000))).is_ok());
+    fn what_is_too_deep_is_left_out_and_its_neighbours_stay() {
+        let nested = |depth: usize, core: &str| format!("{}{core}{}", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(harmless(&nested(DEPTH_MAX, "")).unwrap(), nested(DEPTH_MAX, ""));
+        for deep in ["{\"a\":[\"]}\"]}".to_owned(), nested(100_000, "1")] {
+            let body = nested(DEPTH_MAX, &format!("{deep},7"));
+            assert_eq!(harmless(&body).unwrap(), nested(DEPTH_MAX, "null,7"));
+        }
+        let words = format!("[\"{}\"]", "[".repeat(10_000));
+        assert_eq!(harmless(&words).unwrap(), words);
     }
 
     proptest! {

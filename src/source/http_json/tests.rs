@@ -131,7 +131,9 @@ fn example(file: &str, host: &str, address: &str) -> Config {
     };
     assert!(whole.is_empty());
     // Keys that every source has, whatever its kind.
-    assert!(source.remove("name").is_some());
+    for key in ["name", "lawful_basis", "purpose"] {
+        assert!(source.remove(key).is_some(), "{key}");
+    }
     assert_eq!(source.remove("kind").unwrap().as_str(), Some("http_json"));
     let config: Config = source.try_into().unwrap();
     assert_eq!(config.validate(), Vec::<String>::new());

@@ -13,6 +13,11 @@ use crate::mention::{Author, Engagement, Flag, Mention, MentionKind};
 use crate::source::Item;
 use crate::source::json::{self, Count, Id};
 
+/// The longest id. Mastodon's are 64-bit numbers; others of its kind have up to 26 letters and digits.
+const ID_BYTES_MAX: usize = 32;
+/// The most digits that a number of 64 bits has.
+const DIGITS_MAX: usize = 20;
+
 /// What a list holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListOf {
@@ -132,6 +137,7 @@ struct Read {
 /// Reads every entry of a list with `to_mention`, which gives the id it is paged by and what it says, if anything.
 ///
 /// A small page is first read in one go, because nearly every page is sound and the second step costs as much as the first.
+/// An entry with an absurd id is broken.
 fn read<T: DeserializeOwned>(
     body: &str,
     to_mention: impl Fn(T) -> (String, Option<Mention>),
@@ -140,20 +146,25 @@ fn read<T: DeserializeOwned>(
     if body.len() <= json::ITEM_BYTES_MAX
         && let Ok(entries) = serde_json::from_str::<Vec<T>>(body)
     {
-        page.entries = entries.len();
-        json::not_too_many(page.entries)?;
-        for entry in entries {
-            let (id, mention) = to_mention(entry);
-            page.ids.push(id);
-            page.items.extend(mention.map(|mention| Item::Mention(Box::new(mention))));
+        json::not_too_many(entries.len())?;
+        let read: Vec<(String, Option<Mention>)> = entries.into_iter().map(&to_mention).collect();
+        if !read.iter().any(|(id, _)| is_absurd(id)) {
+            page.entries = read.len();
+            for (id, mention) in read {
+                page.ids.push(id);
+                page.items.extend(mention.map(|mention| Item::Mention(Box::new(mention))));
+            }
+            return Ok(page);
         }
-        return Ok(page);
     }
     let raw: Vec<Box<RawValue>> = json::envelope(body)?;
     page.entries = raw.len();
     json::not_too_many(page.entries)?;
     page.items = json::items(raw, |entry: T| {
         let (id, mention) = to_mention(entry);
+        if is_absurd(&id) {
+            return Err(format!("its id is a number of more than {DIGITS_MAX} digits"));
+        }
         page.ids.push(id);
         Ok(mention.map(|mention| Item::Mention(Box::new(mention))))
     });
@@ -180,10 +191,17 @@ pub fn by_age(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
-/// True for what may stand in a path or cursor as an id. Anything else from outside is not sent back.
+/// True for what may stand in a path or cursor as an id. Anything else from outside is not sent back, and is no place in a
+/// list: a long one would be taken for the newest for ever.
 pub fn is_id(id: &str) -> bool {
-    (1..=64).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    let is_number = id.bytes().all(|byte| byte.is_ascii_digit());
+    let is_word = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    (1..=ID_BYTES_MAX).contains(&id.len()) && is_word && (!is_number || id.parse::<i64>().is_ok())
+}
+
+/// True for a number that is nobody's id: not even one of 64 bits.
+fn is_absurd(id: &str) -> bool {
+    id.len() > DIGITS_MAX && id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The ids in a `Link` header: `max_id` of the next page and `min_id` of the previous one.

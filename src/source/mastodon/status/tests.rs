@@ -77,6 +77,31 @@ fn ids_are_ordered_by_length_and_then_by_bytes() {
 }
 
 #[test]
+fn an_absurd_id_costs_its_own_status_and_never_lifts_the_mark() {
+    let mut page: Value = serde_json::from_str(TIMELINE).unwrap();
+    let sound = read(&page.to_string(), ListOf::Statuses);
+    for (odd, is_broken) in [
+        ("9".repeat(21), true),
+        ("9".repeat(64), true),
+        ("9".repeat(20), false),
+        ("9".repeat(19), false),
+        ("z".repeat(33), false),
+        ("1/../2".into(), false),
+    ] {
+        page[1]["id"] = json!(odd);
+        let parsed = read(&page.to_string(), ListOf::Statuses);
+        assert_eq!((&parsed.newest, parsed.entries), (&sound.newest, sound.entries), "{odd}");
+        assert_eq!(matches!(&parsed.items[1], Item::Broken { .. }), is_broken, "{odd}");
+        assert_eq!(mentions(&parsed).len() + usize::from(is_broken), mentions(&sound).len(), "{odd}");
+    }
+    let link = format!("<https://a.example/?min_id={}>; rel=\"prev\"", "9".repeat(40));
+    assert_eq!(parse("[{}]", Some(&link), ListOf::Statuses, "a.example").unwrap().newest, None);
+    for fit in ["1", "9223372036854775807", "01JD8ZC3Q6Y1T6G7N8P9RSTVWX", "AbCdEf0123456789xyz"] {
+        assert!(is_id(fit), "{fit}");
+    }
+}
+
+#[test]
 fn the_link_header_counts_beside_the_ids() {
     let link = "<https://a.example/api?max_id=3>; rel=\"next\", <https://a.example/api?min_id=77&x=../..>; rel=\"prev\"";
     let parsed = parse("[{}]", Some(link), ListOf::Statuses, "a.example").unwrap();
