@@ -44,11 +44,13 @@ pub struct Config {
     pub secrets: Vec<Secret>,
     /// The largest body that is read, in bytes.
     pub body_bytes_max: usize,
+    /// Requests that are taken from one address within a minute.
+    pub requests_per_minute: u32,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { secrets: Vec::new(), body_bytes_max: 1024 * 1024 }
+        Config { secrets: Vec::new(), body_bytes_max: 1024 * 1024, requests_per_minute: 600 }
     }
 }
 
@@ -66,6 +68,9 @@ impl Config {
         }
         if !(1024..=BODY_BYTES_LIMIT).contains(&self.body_bytes_max) {
             errors.push(format!("body_bytes_max: must lie between 1024 and {BODY_BYTES_LIMIT}"));
+        }
+        if self.requests_per_minute == 0 {
+            errors.push("requests_per_minute: is 0, so nothing would be taken; write 1 or more".into());
         }
         errors
     }
@@ -124,6 +129,11 @@ impl Webhook {
     /// The largest body that is read, in bytes: for the route, which must stop reading there.
     pub fn body_bytes_max(&self) -> usize {
         self.config.body_bytes_max
+    }
+
+    /// Requests that are taken from one address within a minute: for the route.
+    pub fn requests_per_minute(&self) -> u32 {
+        self.config.requests_per_minute
     }
 
     /// Whether a request comes from a sender who knows one of the secrets, and was signed within five minutes of `now`.

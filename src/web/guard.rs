@@ -4,9 +4,7 @@
 //! name at us (DNS rebinding) gets nothing. With a token, a request carries it as `Authorization: Bearer`, or a browser
 //! posts it once and gets a session: a value that proves the token was known, without being it.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Mutex;
 
 use anyhow::bail;
 use askama::Template;
@@ -25,6 +23,7 @@ use super::dress::{self, OwnWords, Trouble, reads_html};
 use super::pages::{Frame, Section};
 use super::push::read_body;
 use super::server::Peer;
+use super::tally::Tally;
 use super::{Site, Visit, cookie};
 use crate::config::Web;
 use crate::config::secret::Secret;
@@ -32,11 +31,8 @@ use crate::ids::process_rng;
 
 /// How long a session lasts, in seconds.
 const SESSION_SECS: i64 = 12 * 60 * 60;
-/// Wrong tokens that one address may try within [`FAILURES_WINDOW_SECS`] seconds.
+/// Wrong tokens that one address may try within a minute.
 const FAILURES_MAX: u32 = 10;
-const FAILURES_WINDOW_SECS: i64 = 60;
-/// Addresses whose failures are remembered.
-const ADDRESSES_MAX: usize = 10_000;
 /// The largest login form.
 const FORM_BYTES_MAX: usize = 8 * 1024;
 
@@ -47,7 +43,7 @@ pub(super) struct Guard {
     behind_tls: bool,
     /// Makes and checks sessions; new with every start of the process, which ends all sessions.
     key: [u8; 32],
-    failures: Failures,
+    failures: Tally<IpAddr>,
 }
 
 enum Door {
@@ -76,7 +72,7 @@ impl Guard {
         let mut key = [0; 32];
         process_rng().fill_bytes(&mut key);
         let behind_tls = public.is_some_and(|url| url.scheme() == "https");
-        Ok(Guard { door, behind_tls, key, failures: Failures::default() })
+        Ok(Guard { door, behind_tls, key, failures: Tally::default() })
     }
 
     /// The page is reached over HTTPS.
@@ -105,13 +101,13 @@ impl Guard {
 
     /// Compares a token, unless its sender was wrong too often.
     fn try_token(&self, token: &Secret, offered: &str, peer: IpAddr, now: Timestamp) -> Result<(), Refusal> {
-        if self.failures.are_too_many(peer, now) {
+        if self.failures.wait_after(FAILURES_MAX, &network(peer), now).is_some() {
             return Err(Refusal::TooManyTries);
         }
         if self.is_same(token.expose(), offered) {
             return Ok(());
         }
-        self.failures.note(peer, now);
+        self.failures.note(network(peer), now);
         Err(Refusal::WrongToken)
     }
 
@@ -290,7 +286,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-fn peer_of(parts: &axum::http::request::Parts) -> IpAddr {
+/// The address that a request came from.
+pub(super) fn peer_of(parts: &axum::http::request::Parts) -> IpAddr {
     parts.extensions.get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip())
 }
 
@@ -314,41 +311,8 @@ fn check_host(parts: &axum::http::request::Parts, public_host: Option<&str>) -> 
     }
 }
 
-/// Who offered a wrong token, and how often.
-#[derive(Default)]
-struct Failures(Mutex<HashMap<IpAddr, (u32, Timestamp)>>);
-
-impl Failures {
-    fn are_too_many(&self, peer: IpAddr, now: Timestamp) -> bool {
-        let failures = self.0.lock().expect("nobody panics while counting");
-        failures
-            .get(&network(peer))
-            .is_some_and(|(count, since)| *count >= FAILURES_MAX && is_recent(*since, now))
-    }
-
-    fn note(&self, peer: IpAddr, now: Timestamp) {
-        let mut failures = self.0.lock().expect("nobody panics while counting");
-        if failures.len() >= ADDRESSES_MAX {
-            failures.retain(|_, (_, since)| is_recent(*since, now));
-        }
-        if failures.len() >= ADDRESSES_MAX {
-            failures.clear();
-        }
-        let entry = failures.entry(network(peer)).or_insert((0, now));
-        if !is_recent(entry.1, now) {
-            *entry = (0, now);
-        }
-        entry.0 += 1;
-    }
-}
-
-/// Within the window; a clock that was put back ends it too.
-fn is_recent(since: Timestamp, now: Timestamp) -> bool {
-    (now.as_second() - since.as_second()).abs() < FAILURES_WINDOW_SECS
-}
-
 /// What one household has: an IPv4 address, or the first half of an IPv6 address.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {

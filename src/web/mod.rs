@@ -1,7 +1,7 @@
 //! The page, health, metrics and the door for webhooks: server-rendered, without scripts, without requests elsewhere.
 //!
-//! - `server` is the accept loop with its limits. `guard` decides who comes in. `dress` gives every answer its headers
-//!   and every error its page.
+//! - `server` is the accept loop with its limits. `guard` decides who comes in. `tally` counts who comes how often.
+//!   `dress` gives every answer its headers and every error its page.
 //! - `pages` asks the store and renders a template; `words` speaks Dutch and English.
 //! - `health` answers machines: live, ready, metrics. `push` takes what webhooks bring.
 //! - `mailbox` shows the mails of the demo.
@@ -15,11 +15,13 @@ mod mailbox;
 mod pages;
 mod push;
 mod server;
+mod tally;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -36,6 +38,7 @@ use crate::config::Language;
 use crate::demo::mailbox::Mailbox;
 use guard::Guard;
 use server::Limits;
+use tally::Tally;
 use words::Words;
 
 /// Serves the page until `stop`, and then lets answers that are under way finish.
@@ -67,7 +70,14 @@ async fn serve_site(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let guard = Guard::new(&app.config.web, listener.local_addr()?)?;
-    let site = Site { app, guard: Arc::new(guard), mailbox, limits, zone: TimeZone::system() };
+    let site = Site {
+        app,
+        guard: Arc::new(guard),
+        mailbox,
+        pushes: Arc::default(),
+        limits,
+        zone: TimeZone::system(),
+    };
     server::serve(listener, router(site), limits, stop).await
 }
 
@@ -78,6 +88,8 @@ struct Site {
     guard: Arc<Guard>,
     /// The mails of the demo.
     mailbox: Option<Mailbox>,
+    /// Requests of each webhook by its senders' addresses.
+    pushes: Arc<Tally<(String, IpAddr)>>,
     limits: Limits,
     /// The zone that clocks are shown in.
     zone: TimeZone,

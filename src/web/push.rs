@@ -1,21 +1,22 @@
 //! What webhooks bring: `POST /hooks/SOURCE`. The answer is 2xx only after the commit, so that a sender who hears anything
 //! else may send again; a request that was stored before is answered well and stored once.
 //!
-//! Open to everybody, because the signature is the key. The size is checked before the signature, and the signature before
-//! a byte is understood.
+//! Open to everybody, because the signature is the key. How often a sender's address came is checked before the body is
+//! read, the size before the signature, and the signature before a byte is understood.
 
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::Site;
 use super::dress::OwnWords;
+use super::guard::{network, peer_of};
 use crate::failure::FailureKind;
 use crate::source::{Page, poller, webhook};
 use crate::store::mentions::Stored;
@@ -29,6 +30,12 @@ pub(super) async fn take(State(site): State<Site>, Path(source): Path<String>, r
         return refused(StatusCode::NOT_FOUND, "there is no webhook source of this name".to_owned());
     };
     let (parts, body) = request.into_parts();
+    let now = site.app.store.clock().now();
+    let sender = (source.clone(), network(peer_of(&parts)));
+    if let Some(wait_secs) = site.pushes.wait_after(webhook.requests_per_minute(), &sender, now) {
+        return too_often(wait_secs);
+    }
+    site.pushes.note(sender, now);
     let body = match read_body(&parts.headers, body, webhook.body_bytes_max(), site.limits.body).await {
         Ok(body) => body,
         Err(StatusCode::PAYLOAD_TOO_LARGE) => {
@@ -37,7 +44,6 @@ pub(super) async fn take(State(site): State<Site>, Path(source): Path<String>, r
         }
         Err(status) => return refused(status, "the body did not arrive whole".to_owned()),
     };
-    let now = site.app.store.clock().now();
     let verified = match webhook.verify(&parts.headers, &body, now) {
         Ok(verified) => verified,
         Err(refusal) => {
@@ -99,6 +105,13 @@ fn counts(stored: &Stored) -> Value {
 
 fn refused(status: StatusCode, reason: String) -> Response {
     answer(status, json!({ "error": reason }))
+}
+
+fn too_often(wait_secs: i64) -> Response {
+    let reason = format!("more requests than are taken in a minute; go on in {wait_secs} seconds");
+    let mut response = refused(StatusCode::TOO_MANY_REQUESTS, reason);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_secs));
+    response
 }
 
 fn answer(status: StatusCode, body: Value) -> Response {

@@ -98,6 +98,7 @@ impl TestSite {
             app: app.clone(),
             guard: Arc::new(guard),
             mailbox: Some(Mailbox::default()),
+            pushes: Arc::default(),
             limits,
             zone: TimeZone::UTC,
         };

@@ -106,6 +106,24 @@ async fn a_push_that_is_not_right_is_refused_and_stores_nothing() {
 }
 
 #[tokio::test]
+async fn a_sender_who_comes_too_often_is_told_when_to_go_on_and_holds_up_nobody_else() {
+    let test = TestSite::open().await;
+    // What is not signed counts too: it costs as much to look at.
+    for _ in 0..600 {
+        let unsigned = Request::post("/hooks/bridge").body(Body::from("{}")).unwrap();
+        assert_eq!(test.send_from("192.0.2.1", unsigned).await.status, StatusCode::BAD_REQUEST);
+    }
+    test.clock.advance(Duration::from_secs(20));
+    let push = |id: &str| signed("bridge", id, test.clock.now(), BODY);
+    let refused = test.send_from("192.0.2.1", push("msg_1")).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "40"));
+    assert_eq!(mentions(&test).await, 0);
+    assert_eq!(test.send_from("192.0.2.2", push("msg_2")).await.status, StatusCode::OK);
+    test.clock.advance(Duration::from_secs(40));
+    assert_eq!(test.send_from("192.0.2.1", push("msg_3")).await.status, StatusCode::OK, "the minute is over");
+}
+
+#[tokio::test]
 async fn one_broken_item_costs_no_other() {
     let test = TestSite::open().await;
     let body = BODY.replace("]}", r#",{"text":5},7]}"#);
