@@ -85,9 +85,29 @@ fn clean_to(raw: &str, bytes_max: usize) -> CleanText {
     CleanText { text, lossy, truncated: false }
 }
 
-/// True when the text holds characters that change the reading direction or hide: shown isolated and with a flag.
+/// True when the text holds characters that change the reading direction or hide: shown isolated and with a flag. The
+/// joiner between two emoji, which makes one picture of them, hides nothing.
 pub fn has_deceptive_characters(text: &str) -> bool {
-    text.chars().any(|c| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200B}'..='\u{200F}' | '\u{2060}'))
+    let is_deceptive = |c| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200B}'..='\u{200F}' | '\u{2060}');
+    text.char_indices().any(|(at, c)| is_deceptive(c) && !(c == JOINER && joins_emoji(text, at)))
+}
+
+/// U+200D ZERO WIDTH JOINER.
+const JOINER: char = '\u{200D}';
+
+/// Whether the joiner at `at` stands between two emoji. Before it a skin tone or the sign for "as a picture" may follow
+/// the emoji itself.
+fn joins_emoji(text: &str, at: usize) -> bool {
+    let dress = |c: &char| matches!(c, '\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}');
+    let before = text[..at].chars().rev().find(|c| !dress(c));
+    let after = text[at + JOINER.len_utf8()..].chars().next();
+    before.is_some_and(is_emoji) && after.is_some_and(is_emoji)
+}
+
+/// The blocks of pictures. Letters, digits and invisible characters are in none of them.
+fn is_emoji(character: char) -> bool {
+    matches!(character, '\u{2190}'..='\u{21FF}' | '\u{2300}'..='\u{23FF}' | '\u{2600}'..='\u{27BF}'
+        | '\u{2B00}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}')
 }
 
 /// Plain text from a piece of HTML, as sources deliver it. Links keep their text only.
@@ -146,6 +166,30 @@ mod tests {
         let long = "é".repeat(TEXT_BYTES_MAX);
         let cleaned = clean(&long);
         assert!(cleaned.truncated && cleaned.text.len() <= TEXT_BYTES_MAX);
+    }
+
+    #[test]
+    fn joined_emoji_hide_nothing_and_a_joiner_elsewhere_does() {
+        for harmless in [
+            "👩\u{200D}👩\u{200D}👧",
+            "🤷🏽\u{200D}♀\u{FE0F}",
+            "🏳\u{FE0F}\u{200D}🌈 vrolijk",
+            "❤\u{FE0F}\u{200D}🔥",
+            "geen",
+        ] {
+            assert!(!has_deceptive_characters(harmless), "{harmless:?}");
+        }
+        for deceptive in [
+            "veld\u{200D}net",
+            "👩\u{200D}veldnet",
+            "a\u{200D}👩",
+            "👩\u{200D}",
+            "👩\u{200D}\u{202E}👩",
+            "x\u{200B}y",
+            "\u{200D}👩",
+        ] {
+            assert!(has_deceptive_characters(deceptive), "{deceptive:?}");
+        }
     }
 
     #[test]
