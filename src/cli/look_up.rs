@@ -133,8 +133,9 @@ async fn print_answer(store: &Store, answer: &MatchAnswer) -> anyhow::Result<()>
 pub async fn explain(config: Config, pasted: &str, as_json: bool) -> anyhow::Result<u8> {
     let store = Store::open(&config.database.url, Clock::System).await?;
     let Some(mention) = store.find_mention(pasted).await? else {
+        // Not quoted: a link may name its author, and standard error is kept with the logs.
         eprintln!(
-            "gehoord: no mention has the id or link {pasted:?}; was its source polled since? see `gehoord sources`"
+            "gehoord: no mention has this id or link; was its source polled since? see `gehoord sources`"
         );
         return Ok(NOT_FOUND);
     };

@@ -89,7 +89,8 @@ enum Command {
     Match(MatchArguments),
     /// Show what became of a mention: what it was taken for, who was told and why, or why nobody was.
     ///
-    /// Exit code 4 when there is no such mention.
+    /// What it prints on standard output quotes the customer's words and may name persons: keep it as you keep those.
+    /// Standard error, where logs go, holds none of it. Exit code 4 when there is no such mention.
     Explain(ExplainArguments),
     /// Look a person up in the register by a full, partial or abbreviated name.
     Who(WhoArguments),

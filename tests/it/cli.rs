@@ -145,6 +145,30 @@ fn a_recording_is_judged_and_every_mention_of_it_explained() {
     assert!(told.contains("no complaint but praise") && told.contains("nobody was told"), "{told}");
 }
 
+#[test]
+fn what_explain_quotes_stands_on_standard_output_only_and_its_help_says_so() {
+    let folder = folder();
+    assert!(gehoord(folder.path(), &["import", "register"]).status.success());
+    let line = r#"{"external_id":"r1","url":"https://sociaal.example/@piet-zwarte/r1","author":{"external_id":"piet-zwarte","handle":"piet-zwarte"},"text":"Veldnet, ticket 18312: mijn schoonmoeder wacht nog, belachelijk!"}"#;
+    std::fs::write(folder.path().join("recording.jsonl"), format!("{line}\n")).unwrap();
+    json(&gehoord(folder.path(), &["replay", "recording.jsonl", "--json"]));
+    let explain = |pasted: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gehoord"));
+        command.current_dir(folder.path()).args(["explain", pasted]).env("GEHOORD_LOG", "trace");
+        command.output().expect("the program starts")
+    };
+    let found = explain("https://sociaal.example/@piet-zwarte/r1");
+    assert!(said(&found).contains("schoonmoeder"), "a person who asks sees the words: {}", said(&found));
+    for output in [found, explain("https://sociaal.example/@piet-zwarte/r2")] {
+        let logged = String::from_utf8_lossy(&output.stderr).into_owned();
+        for personal in ["schoonmoeder", "belachelijk", "piet-zwarte"] {
+            assert!(!logged.contains(personal), "{personal} in {logged}");
+        }
+    }
+    let help = said(&gehoord(folder.path(), &["explain", "--help"]));
+    assert!(help.contains("quotes the customer's words"), "{help}");
+}
+
 /// A daemon that is killed when the test ends.
 struct Daemon(Child);
 
