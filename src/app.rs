@@ -148,6 +148,7 @@ impl App {
             writers,
             config.web.base_url(),
             config.policy.tag.clone(),
+            config.topics.clone(),
             config.web.language,
             metrics.clone(),
         ));

@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use crate::alert::{AnyChannel, Letter, ReceiverConfig};
+use crate::assess::Topics;
 use crate::config::Language;
 use crate::decide::CrmStep;
 use crate::dossier;
@@ -45,6 +46,7 @@ pub struct Outbox {
     crms: BTreeMap<String, Arc<AnyCrm>>,
     page_url: String,
     tag: String,
+    topics: Arc<Topics>,
     language: Language,
     metrics: Arc<Metrics>,
 }
@@ -57,10 +59,11 @@ impl Outbox {
         crms: BTreeMap<String, Arc<AnyCrm>>,
         page_url: String,
         tag: String,
+        topics: Arc<Topics>,
         language: Language,
         metrics: Arc<Metrics>,
     ) -> Outbox {
-        Outbox { store, receivers, crms, page_url, tag, language, metrics }
+        Outbox { store, receivers, crms, page_url, tag, topics, language, metrics }
     }
 
     /// Turns alerts that are due into effects. Returns how many.
@@ -160,6 +163,7 @@ impl Outbox {
             language: receiver.language,
             link_only: receiver.link_only,
             page_url: &self.page_url,
+            topics: &self.topics,
         };
         Ok(Ok(channel.compose(&letter)))
     }

@@ -23,6 +23,7 @@ pub mod wording;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::assess::Topics;
 use crate::clock::Clock;
 use crate::config::Language;
 use crate::config::read::Reader;
@@ -66,6 +67,8 @@ pub struct Letter<'a> {
     pub link_only: bool,
     /// The start of links to the page.
     pub page_url: &'a str,
+    /// What topics are called.
+    pub topics: &'a Topics,
 }
 
 /// Somebody who can be told. Read from `[[receiver]]`.

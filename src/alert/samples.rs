@@ -1,11 +1,12 @@
 //! Dossiers for tests, made by hand: one that fills every section, a new complaint, a recurrence, and a hostile post.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Letter;
-use crate::assess::{Assessment, Class, Severity};
+use crate::assess::{Assessment, Class, Severity, Topics};
 use crate::config::Language;
 use crate::decide::{AlertKind, Reason, Verdict};
 use crate::dossier::{AnswerFacts, CaseFacts, Dossier};
@@ -19,6 +20,8 @@ use crate::register::{
     TicketStatus,
 };
 
+static SHIPPED: LazyLock<Arc<Topics>> = LazyLock::new(Topics::shipped);
+
 pub const PAGE: &str = "https://gehoord.veldnet.example";
 pub const KEY: &str = "0193a5f2-7c1e-7d10-8a2b-3c4d5e6f7a8b";
 
@@ -27,7 +30,7 @@ pub fn at(text: &str) -> Timestamp {
 }
 
 pub fn letter(dossier: &Dossier, kind: AlertKind, language: Language) -> Letter<'_> {
-    Letter { key: KEY, kind, dossier, language, link_only: false, page_url: PAGE }
+    Letter { key: KEY, kind, dossier, language, link_only: false, page_url: PAGE, topics: &SHIPPED }
 }
 
 /// A comedian with 40,000 followers whose ticket is 42 days old. Fills every section.

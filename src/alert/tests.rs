@@ -263,7 +263,8 @@ fn what_only_a_person_can_do_is_said_once_in_every_channel() {
     ] {
         let letter = letter(&dossier, AlertKind::Complaint, language);
         assert_eq!(plain::render(&wording::alert(&letter)).matches(words).count(), 1);
-        for (channel, text) in everywhere(&letter) {
+        // A line of the log names the case only.
+        for (channel, text) in everywhere(&letter).into_iter().filter(|(channel, _)| *channel != "log") {
             assert!(text.contains(words) && text.contains("archief"), "{channel}: {text}");
         }
     }

@@ -18,6 +18,8 @@ mod severity;
 mod topic;
 mod words;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::mention::Mention;
@@ -28,7 +30,7 @@ use reading::Reading;
 use references::References;
 use relevance::{About, Relevance};
 
-pub use topic::topic_name;
+pub use topic::Topics;
 
 /// The most reasons that are kept.
 const EVIDENCE_MAX: usize = 12;
@@ -195,12 +197,14 @@ pub struct ReferenceFormat {
 }
 
 /// What the assessor is made from.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct AssessSettings {
     /// Brands that are listened for.
     pub brands: Vec<Brand>,
     /// Formats of numbers; a kind that is not among them keeps the format that ships.
     pub references: Vec<ReferenceFormat>,
+    /// What complaints are about.
+    pub topics: Arc<Topics>,
 }
 
 /// Judges mentions. Built once from the settings; immutable.
@@ -208,6 +212,7 @@ pub struct AssessSettings {
 pub struct Assessor {
     relevance: Relevance,
     references: References,
+    topics: Arc<Topics>,
 }
 
 impl Assessor {
@@ -219,7 +224,9 @@ impl Assessor {
         let relevance = Relevance::new(&settings.brands);
         let references = References::new(&settings.references);
         match (relevance, references) {
-            (Ok(relevance), Ok(references)) => Ok(Assessor { relevance, references }),
+            (Ok(relevance), Ok(references)) => {
+                Ok(Assessor { relevance, references, topics: settings.topics })
+            }
             (relevance, references) => {
                 Err(relevance.err().into_iter().chain(references.err().into_iter().flatten()).collect())
             }
@@ -255,7 +262,7 @@ impl Assessor {
         let verdict = heard.verdict(&reading, known);
         let (severity, mut reasons) = heard.severity(&reading, &verdict);
         let about = about.filter(|_| !verdict.spam);
-        let topic = heard.lexicon.and_then(|lexicon| topic::shipped().find(&reading, lexicon.language));
+        let topic = heard.lexicon.and_then(|lexicon| self.topics.find(&reading, lexicon.language));
         let topic = topic.filter(|_| !verdict.spam);
         reasons.extend(about.iter().map(|about| about.evidence.clone()));
         reasons.extend(verdict.evidence);

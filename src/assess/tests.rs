@@ -25,7 +25,12 @@ fn brand() -> Brand {
 
 fn assessor() -> &'static Assessor {
     static ASSESSOR: LazyLock<Assessor> = LazyLock::new(|| {
-        Assessor::new(AssessSettings { brands: vec![brand()], references: Vec::new() }).unwrap()
+        Assessor::new(AssessSettings {
+            brands: vec![brand()],
+            references: Vec::new(),
+            topics: Topics::shipped(),
+        })
+        .unwrap()
     });
     &ASSESSOR
 }
@@ -105,8 +110,11 @@ fn no_audience_never_lowers_the_severity() {
 #[test]
 fn bad_settings_are_reported_together() {
     let format = |pattern: &str| ReferenceFormat { kind: ReferenceKind::Ticket, pattern: pattern.into() };
-    let settings =
-        AssessSettings { brands: Vec::new(), references: vec![format("["), format("(ok)"), format("(?<")] };
+    let settings = AssessSettings {
+        brands: Vec::new(),
+        references: vec![format("["), format("(ok)"), format("(?<")],
+        topics: Topics::shipped(),
+    };
     let errors = Assessor::new(settings).unwrap_err();
     assert_eq!(errors.len(), 2);
     assert!(errors[1].starts_with("reference[2].pattern: "), "{errors:?}");

@@ -1,13 +1,16 @@
 //! What a text is about, by the words of a taxonomy. Below the evidence floor it is about nothing we know, and that is
 //! a legal answer.
 
-use std::sync::LazyLock;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use aho_corasick::AhoCorasick;
 use serde::Deserialize;
 
 use super::lexicon::pattern;
 use super::reading::Reading;
+use crate::config::Language;
 
 /// A single word is a hint only: two points are needed.
 const FLOOR: u32 = 2;
@@ -16,8 +19,10 @@ const PHRASE_POINTS: u32 = 2;
 /// Words of a topic that count at most.
 const CUES_MAX: usize = 64;
 
-static SHIPPED: LazyLock<Topics> = LazyLock::new(|| {
-    Topics::new(include_str!("../../config/topics.toml")).expect("a test reads the shipped taxonomy")
+static SHIPPED: LazyLock<Arc<Topics>> = LazyLock::new(|| {
+    Arc::new(
+        Topics::read(include_str!("../../config/topics.toml")).expect("a test reads the shipped taxonomy"),
+    )
 });
 
 /// A topic of the taxonomy.
@@ -49,8 +54,7 @@ struct Taxonomy {
 }
 
 /// A prepared taxonomy.
-#[derive(Debug)]
-pub(super) struct Topics {
+pub struct Topics {
     topics: Vec<Topic>,
     automaton: AhoCorasick,
     /// Topic, points, and language of each pattern.
@@ -58,34 +62,37 @@ pub(super) struct Topics {
 }
 
 impl Root {
-    fn name(&self, language: &str) -> &'static str {
+    fn name(&self, language: Language) -> &'static str {
         match (self, language) {
-            (Root::People, "nl") => "Mensen",
-            (Root::People, _) => "People",
-            (Root::Processes, "nl") => "Processen",
-            (Root::Processes, _) => "Processes",
-            (Root::Technology, "nl") => "Techniek",
-            (Root::Technology, _) => "Technology",
+            (Root::People, Language::Dutch) => "Mensen",
+            (Root::People, Language::English) => "People",
+            (Root::Processes, Language::Dutch) => "Processen",
+            (Root::Processes, Language::English) => "Processes",
+            (Root::Technology, Language::Dutch) => "Techniek",
+            (Root::Technology, Language::English) => "Technology",
         }
     }
 }
 
-/// What people call a topic, Dutch or else English, with what it hangs under: "Processes: Refund". `None` for an id that
-/// the taxonomy does not have, or no longer has.
-pub fn topic_name(id: &str, language: &str) -> Option<String> {
-    let topic = SHIPPED.topics.iter().find(|topic| topic.id == id)?;
-    let name = if language == "nl" { &topic.nl } else { &topic.en };
-    Some(format!("{}: {name}", topic.root.name(language)))
-}
-
-/// The taxonomy that ships.
-pub(super) fn shipped() -> &'static Topics {
-    &SHIPPED
+impl fmt::Debug for Topics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Topics({})", self.topics.len())
+    }
 }
 
 impl Topics {
-    fn new(taxonomy: &str) -> Result<Topics, String> {
-        let taxonomy: Taxonomy = toml::from_str(taxonomy).map_err(|error| format!("topics: {error}"))?;
+    /// The taxonomy that ships, in `config/topics.toml`.
+    pub fn shipped() -> Arc<Topics> {
+        SHIPPED.clone()
+    }
+
+    /// Prepares a taxonomy in the form of `config/topics.toml`.
+    ///
+    /// # Errors
+    /// What is wrong, where, and what to do.
+    pub fn read(taxonomy: &str) -> Result<Topics, String> {
+        let taxonomy: Taxonomy = toml::from_str(taxonomy).map_err(|error| misfit(taxonomy, &error))?;
+        check(&taxonomy.topic)?;
         let mut patterns = Vec::new();
         let mut cues = Vec::new();
         for (index, topic) in taxonomy.topic.iter().enumerate() {
@@ -97,12 +104,21 @@ impl Topics {
                 }
             }
         }
-        let automaton = AhoCorasick::new(&patterns).map_err(|error| format!("topics: {error}"))?;
+        let automaton = AhoCorasick::new(&patterns)
+            .map_err(|_| "the words together are more than can be searched for; remove some".to_owned())?;
         Ok(Topics { topics: taxonomy.topic, automaton, cues })
     }
 
+    /// What people call a topic, with what it hangs under: "Processes: Refund". `None` for an id that the taxonomy does
+    /// not have, or no longer has.
+    pub fn name(&self, id: &str, language: Language) -> Option<String> {
+        let topic = self.topics.iter().find(|topic| topic.id == id)?;
+        let name = if language.is_dutch() { &topic.nl } else { &topic.en };
+        Some(format!("{}: {name}", topic.root.name(language)))
+    }
+
     /// The topic with the most evidence and the words that show it; `None` below the floor or when two topics tie.
-    pub fn find(&self, reading: &Reading, language: &str) -> Option<(&str, Vec<String>)> {
+    pub(super) fn find(&self, reading: &Reading, language: &str) -> Option<(&str, Vec<String>)> {
         let mut points = vec![0_u32; self.topics.len()];
         let mut seen: Vec<(usize, usize)> = Vec::new();
         for found in self.automaton.find_overlapping_iter(&reading.line) {
@@ -129,25 +145,60 @@ impl Topics {
     }
 }
 
+/// Where a taxonomy cannot be read.
+fn misfit(taxonomy: &str, error: &toml::de::Error) -> String {
+    let before = error.span().map_or("", |span| taxonomy.get(..span.start).unwrap_or_default());
+    format!(
+        "line {}: {}; compare it with config/topics.toml",
+        before.matches('\n').count() + 1,
+        error.message()
+    )
+}
+
+/// What can be read and is wrong all the same.
+fn check(topics: &[Topic]) -> Result<(), String> {
+    let mut ids = HashSet::new();
+    for (place, topic) in topics.iter().enumerate() {
+        let at = format!("topic[{place}]");
+        if topic.id.trim().is_empty() {
+            return Err(format!("{at}.id: is empty; give it one, such as \"refund\""));
+        }
+        if !ids.insert(topic.id.as_str()) {
+            return Err(format!("{at}.id: two topics are called {:?}; change one of them", topic.id));
+        }
+        for (key, name) in [("nl", &topic.nl), ("en", &topic.en)] {
+            if name.trim().is_empty() {
+                return Err(format!("{at}.{key}: is empty; write what people call it"));
+            }
+        }
+        for (key, cues) in [("cues_nl", &topic.cues_nl), ("cues_en", &topic.cues_en)] {
+            if cues.iter().any(|cue| !cue.chars().any(char::is_alphanumeric)) {
+                return Err(format!("{at}.{key}: one has no letter or digit; write a word or remove it"));
+            }
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     fn topic(language: &str, text: &str) -> Option<String> {
-        shipped().find(&Reading::of(text), language).map(|(id, _)| id.to_owned())
+        Topics::shipped().find(&Reading::of(text), language).map(|(id, _)| id.to_owned())
     }
 
     #[test]
     fn the_taxonomy_has_three_roots_and_unique_topics() {
-        let topics = &shipped().topics;
+        let shipped = Topics::shipped();
+        let topics = &shipped.topics;
         let ids: HashSet<&str> = topics.iter().map(|topic| topic.id.as_str()).collect();
         let roots: HashSet<&Root> = topics.iter().map(|topic| &topic.root).collect();
         assert_eq!((ids.len(), roots.len()), (topics.len(), 3));
         assert!((25..=40).contains(&topics.len()), "{}", topics.len());
         for topic in topics {
-            assert_ne!(topic_name(&topic.id, "nl"), topic_name(&topic.id, "en"), "{}", topic.id);
+            let name = |language| shipped.name(&topic.id, language);
+            assert_ne!(name(Language::Dutch), name(Language::English), "{}", topic.id);
             assert!(topic.cues_nl.len() >= 4 && topic.cues_en.len() >= 4, "{}", topic.id);
         }
     }
@@ -169,8 +220,27 @@ mod tests {
 
     #[test]
     fn a_topic_that_is_gone_has_no_name() {
-        assert_eq!(topic_name("moving", "en").as_deref(), Some("Processes: Moving the connection"));
-        assert_eq!(topic_name("no-such-topic", "nl"), None);
+        let name = |id| Topics::shipped().name(id, Language::English);
+        assert_eq!(name("moving").as_deref(), Some("Processes: Moving the connection"));
+        assert_eq!(name("no-such-topic"), None);
+    }
+
+    #[test]
+    fn a_taxonomy_of_ones_own_is_read_or_refused_with_its_place() {
+        let topic = "[[topic]]\nid = \"lift\"\nroot = \"technology\"\nnl = \"Lift\"\nen = \"Lift\"\ncues_nl = [\"lift*\", \"liftstoring\"]\ncues_en = []\n";
+        let topics = Topics::read(topic).unwrap();
+        let found = topics.find(&Reading::of("De lift heeft weer een liftstoring"), "nl");
+        assert_eq!(found.map(|(id, _)| id), Some("lift"));
+        for (text, place) in [
+            (format!("{topic}{topic}"), "topic[1].id: two topics are called \"lift\""),
+            (topic.replace("nl = \"Lift\"", "nl = \" \""), "topic[0].nl: is empty"),
+            (topic.replace("lift*", "*"), "topic[0].cues_nl: one has no letter or digit"),
+            (topic.replace("root = \"technology\"", "root = \"magic\""), "line 3: unknown variant"),
+            ("[[topic]]\nid = ".to_owned(), "line 2: "),
+        ] {
+            let error = Topics::read(&text).unwrap_err();
+            assert!(error.starts_with(place), "{error}");
+        }
     }
 
     #[test]

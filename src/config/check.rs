@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use toml::{Table, Value};
 use url::Url;
 
-use super::Config;
 use super::explain::did_you_mean;
 use super::read::label;
-use crate::assess::{Assessor, topic_name};
+use super::{Config, Language};
+use crate::assess::Assessor;
 use crate::decide::OpenTickets;
 
 /// Names that the file gives, also those of sections that could not be read: whoever refers to one made no mistake.
@@ -254,9 +254,10 @@ fn check_rules(config: &Config, declared: &Declared, errors: &mut Vec<String>) {
         for brand in &rule.brands {
             check_named(&format!("{at}.brands"), "brand", brand, &declared.brands, errors);
         }
-        for topic in rule.topics.iter().filter(|topic| topic_name(topic, "en").is_none()) {
+        let is_unknown = |topic: &&String| config.topics.name(topic, Language::English).is_none();
+        for topic in rule.topics.iter().filter(is_unknown) {
             errors.push(format!(
-                "{at}.topics: there is no topic {topic:?}; their ids stand in config/topics.toml"
+                "{at}.topics: there is no topic {topic:?}; their ids stand in config/topics.toml, or in your own file"
             ));
         }
     }

@@ -11,13 +11,14 @@ pub mod read;
 pub mod secret;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use crate::alert::{self, ReceiverConfig};
-use crate::assess::{AssessSettings, Brand, ReferenceFormat};
+use crate::assess::{AssessSettings, Brand, ReferenceFormat, Topics};
 use crate::decide::{Mode, Policy, Rule};
 use crate::escalate::{self, CrmConfig};
 use crate::source::{self, SourceConfig};
@@ -36,6 +37,8 @@ pub struct Config {
     pub web: Web,
     /// What the organisation wants.
     pub policy: Policy,
+    /// What complaints are about.
+    pub topics: Arc<Topics>,
     /// Brands that are listened for.
     pub brands: Vec<Brand>,
     /// Formats of numbers to look for.
@@ -277,6 +280,7 @@ impl Config {
             database: reader.section("database"),
             web: reader.section("web"),
             policy: reader.section("policy"),
+            topics: read_topics(reader),
             brands: reader.list("brand"),
             references: reader.list("reference"),
             sources: read_sources(reader),
@@ -291,7 +295,11 @@ impl Config {
 
     /// What the assessor is made from.
     pub fn assess_settings(&self) -> AssessSettings {
-        AssessSettings { brands: self.brands.clone(), references: self.references.clone() }
+        AssessSettings {
+            brands: self.brands.clone(),
+            references: self.references.clone(),
+            topics: self.topics.clone(),
+        }
     }
 }
 
@@ -305,6 +313,21 @@ fn not_toml(text: &str, error: &toml::de::Error) -> String {
         "{place}this is not TOML: {}; compare it with config/example.toml",
         error.message().replace('\n', ", ")
     )
+}
+
+/// The taxonomy of the operator's own, or else the one that ships.
+fn read_topics(reader: &mut Reader) -> Arc<Topics> {
+    let Some(path) = reader.value::<Option<PathBuf>>("topics") else { return Topics::shipped() };
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        format!("{} cannot be read ({error}); copy config/topics.toml there", path.display())
+    });
+    match text.and_then(|text| Topics::read(&text).map_err(|error| format!("{}: {error}", path.display()))) {
+        Ok(topics) => Arc::new(topics),
+        Err(error) => {
+            reader.report("topics", &error);
+            Topics::shipped()
+        }
+    }
 }
 
 fn read_sources(reader: &mut Reader) -> Vec<SourceEntry> {

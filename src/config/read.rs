@@ -159,7 +159,7 @@ impl Reader {
     }
 
     /// Notes an error, with the variable that caused it, where it was one.
-    fn report(&mut self, path: &str, message: &str) {
+    pub(super) fn report(&mut self, path: &str, message: &str) {
         let behind = match self.overrides.variables.get(path) {
             Some(variable) => format!(" (set by the environment variable {variable})"),
             None => String::new(),

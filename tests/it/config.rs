@@ -45,6 +45,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("tickets_in_an_ambiguous_place", "policy.open_tickets_in", "archive, desk; say in which"),
     ("tickets_in_an_unknown_crm", "policy.open_tickets_in", "did you mean \"desk\"?"),
     ("tickets_in_no_crm_at_all", "policy.open_tickets", "write \"never\""),
+    ("topics_missing", "topics", "copy config/topics.toml there"),
+    ("topics_with_an_id_twice", "topics", "twice.topics: topic[1].id: two topics are called \"lift\""),
     ("two_sources_with_one_name", "source \"nieuws\".name", "change one of them"),
     ("unknown_key", "web.listn", "did you mean \"listen\"?"),
     ("unknown_key_in_a_source", "source \"nieuws\".intervall_secs", "did you mean \"interval_secs\"?"),
@@ -81,6 +83,30 @@ fn is_option(line: &str) -> bool {
 #[test]
 fn the_example_is_right_as_it_stands() {
     assert_eq!(errors_of(EXAMPLE), Vec::<String>::new());
+}
+
+#[test]
+fn every_ready_made_source_is_right_once_it_is_copied() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/config/examples");
+    let around = r#"
+[[brand]]
+name = "Veldnet"
+terms = ["veldnet"]
+[[receiver]]
+name = "webcare"
+kind = "log"
+may_resolve = true
+[[rule]]
+name = "everything"
+notify = ["webcare"]
+"#;
+    let mut files = 0;
+    for file in std::fs::read_dir(folder).expect("the folder of examples").flatten() {
+        let text = std::fs::read_to_string(file.path()).expect("an example is text");
+        assert_eq!(errors_of(&format!("{text}\n{around}")), Vec::<String>::new(), "{:?}", file.file_name());
+        files += 1;
+    }
+    assert!(files >= 2, "the examples are found");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{Writer, names, time};
 use crate::alert::content::{Part, Phrase, joined};
-use crate::assess::{Class, topic_name};
+use crate::assess::Class;
 use crate::decide::Reason;
 use crate::exposure::grouped;
 use crate::matching::{Band, percent};
@@ -135,9 +135,11 @@ impl Writer<'_> {
         if let Some(brand) = &assessment.brand {
             kind = kind.ours(self.say(" over ", " about ")).theirs(brand);
         }
-        let code = self.say("nl", "en");
         let topic = match &assessment.topic {
-            Some(topic) => Phrase::new().theirs(&topic_name(topic, code).unwrap_or_else(|| topic.clone())),
+            Some(topic) => {
+                let name = self.letter.topics.name(topic, self.letter.language);
+                Phrase::new().theirs(&name.unwrap_or_else(|| topic.clone()))
+            }
             None => self.say("niet ingedeeld", "not classified").into(),
         };
         let pair = |dutch: &str, english: &str, value: Phrase| {

@@ -108,6 +108,10 @@ async fn render(
         register_age: dossier
             .register_age
             .map(|age| visit.w.span(&i64::try_from(age.as_secs()).unwrap_or(i64::MAX))),
+        topic: dossier.assessment.topic.as_deref().map(|id| {
+            let name = visit.site.app.config.topics.name(id, visit.w.language);
+            name.unwrap_or_else(|| id.to_owned())
+        }),
         arithmetic: dossier.exposure.arithmetic(visit.w.language.is_dutch()),
         told: &told,
         ticket_answers,
@@ -126,6 +130,7 @@ struct CasePage<'a> {
     parent: Option<Statement<'a>>,
     mentions: Vec<Statement<'a>>,
     register_age: Option<String>,
+    topic: Option<String>,
     arithmetic: String,
     ticket_answers: Vec<Answer>,
     persons: Vec<Person>,
