@@ -6,6 +6,8 @@
 mod columns;
 pub mod csv;
 mod moments;
+#[cfg(test)]
+mod passes;
 mod rows;
 pub mod sql;
 pub mod zendesk;

@@ -15,11 +15,12 @@ use axum::routing::get;
 use gehoord::clock::Clock;
 use gehoord::demo::fake_zendesk::{Data, FakeZendesk};
 use gehoord::demo::mailbox::Mailbox;
-use gehoord::register::{Contact, Priority, Problem, ProblemStatus, Ticket, TicketStatus};
+use gehoord::register::Ticket;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{beside, number};
+use crate::register;
+use crate::support::{beside, number, serve};
 
 const POSTS: usize = 12;
 /// A little more than the interval of the source.
@@ -57,7 +58,7 @@ impl World {
                 axum::Json(posts(live))
             }),
         );
-        let desk = FakeZendesk::new(register());
+        let desk = FakeZendesk::new(desk());
         let mailbox = Mailbox::default();
         let (posts, tickets) = (serve(router).await, serve(desk.router()).await);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -66,13 +67,6 @@ impl World {
         beside(async move { receiver.serve(listener).await });
         World { posts, tickets, mail, desk, mailbox, served }
     }
-}
-
-async fn serve(router: axum::Router) -> std::net::SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    beside(async move { axum::serve(listener, router).await });
-    address
 }
 
 /// Newest first. Every third post names a ticket; all of them are complaints.
@@ -94,46 +88,18 @@ fn posts(live: bool) -> serde_json::Value {
     json!({ "posts": posts })
 }
 
-fn register() -> Data {
+fn desk() -> Data {
     let at = "2026-10-01T10:00:00Z".parse().unwrap();
     let ticket = |n: usize| Ticket {
-        external_id: (18_000 + n).to_string(),
-        number: (18_000 + n).to_string(),
-        url: None,
-        subject: "Geen verbinding na verhuizing".into(),
-        body: "De aansluiting werd niet overgezet".into(),
-        status: TicketStatus::Open,
-        priority: Priority::Normal,
         contact: Some(format!("C-{n}")),
         problem: Some("P-77".into()),
-        product: None,
-        created_at: at,
-        updated_at: at,
-        solved_at: None,
+        ..register::ticket(&(18_000 + n).to_string(), at)
     };
     Data {
-        contacts: (0..=POSTS)
-            .map(|n| Contact {
-                external_id: format!("C-{n}"),
-                name: format!("Klant {n}"),
-                ..Contact::default()
-            })
-            .collect(),
+        contacts: (0..=POSTS).map(|n| register::contact(&format!("C-{n}"), &format!("Klant {n}"))).collect(),
         tickets: (0..=POSTS).map(ticket).collect(),
         answers: Vec::new(),
-        problems: vec![Problem {
-            external_id: "P-77".into(),
-            number: "P-77".into(),
-            url: None,
-            title: "Verhuizing mislukt".into(),
-            description: "De aansluiting wordt niet overgezet".into(),
-            status: ProblemStatus::Open,
-            workaround: None,
-            owner: None,
-            owner_email: None,
-            opened_at: at,
-            fixed_at: None,
-        }],
+        problems: vec![register::problem("P-77", at)],
     }
 }
 

@@ -9,6 +9,7 @@ mod flow;
 mod kill_sweep;
 mod layers;
 mod pages;
+mod register;
 mod request_tracker;
 mod scenario;
 mod store;

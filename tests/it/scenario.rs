@@ -14,13 +14,14 @@ use axum::routing::get;
 use gehoord::app::App;
 use gehoord::config::Config;
 use gehoord::demo::fake_zendesk::{Data, FakeZendesk};
-use gehoord::register::{Answer, Contact, Priority, Problem, ProblemStatus, Ticket, TicketStatus};
+use gehoord::register::{Answer, Contact, Problem, ProblemStatus, Ticket, TicketStatus};
 use gehoord::source::client::Client;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{TestStore, beside, number, start};
+use crate::register;
+use crate::support::{TestStore, number, serve, start};
 
 /// What the source says, newest last, and how it behaves.
 #[derive(Debug, Default)]
@@ -60,40 +61,24 @@ pub fn days_ago(days: u64) -> Timestamp {
 /// a problem that was fixed nine days ago.
 pub fn register() -> Data {
     let contact = |n: u32, name: &str| Contact {
-        external_id: format!("C-{n}"),
-        name: name.into(),
         email: Some(format!("klant{n}@voorbeeld.example")),
         customer_number: Some(format!("4071826{n}")),
         handles: if n == 1 { vec!["feed:joost".into()] } else { Vec::new() },
-        ..Contact::default()
+        ..register::contact(&format!("C-{n}"), name)
     };
     let ticket = |id: &str, contact: &str, problem: &str, days: u64, subject: &str, body: &str| Ticket {
-        external_id: id.into(),
-        number: id.into(),
-        url: None,
         subject: subject.into(),
         body: body.into(),
-        status: TicketStatus::Open,
-        priority: Priority::Normal,
         contact: Some(contact.into()),
         problem: Some(problem.into()),
-        product: None,
-        created_at: days_ago(days),
-        updated_at: days_ago(days),
-        solved_at: None,
+        ..register::ticket(id, days_ago(days))
     };
     let problem = |id: &str, title: &str, status, fixed_at| Problem {
-        external_id: id.into(),
-        number: id.into(),
-        url: None,
         title: title.into(),
         description: title.into(),
         status,
-        workaround: None,
-        owner: Some("Operatie".into()),
-        owner_email: Some("operatie@voorbeeld.example".into()),
-        opened_at: days_ago(90),
         fixed_at,
+        ..register::problem(id, days_ago(90))
     };
     let moving = "De glasvezelaansluiting is na de verhuizing niet overgezet, monteur kwam niet";
     Data {
@@ -312,13 +297,6 @@ impl Drop for TestApp {
         );
         assert!(self.desk.mails().is_empty(), "a write of ours made the ticket system mail a customer");
     }
-}
-
-async fn serve(router: axum::Router) -> std::net::SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    beside(async move { axum::serve(listener, router).await });
-    address
 }
 
 fn feed_router(feed: Arc<Mutex<Feed>>) -> axum::Router {

@@ -5,14 +5,13 @@ use std::time::Duration;
 use gehoord::decide::CrmStep;
 use gehoord::failure::{Failure, FailureKind};
 use gehoord::mention::{Author, Mention, Rating};
-use gehoord::register::{
-    Contact, ContactKey, Priority, Problem, ProblemStatus, RegisterPage, Ticket, TicketStatus,
-};
+use gehoord::register::{Contact, ContactKey, Problem, RegisterPage, Ticket};
 use gehoord::store::listening::CursorMove;
 use gehoord::store::mentions::{IncomingPage, Stored};
 use gehoord::store::outbox::{Intent, NewEffect, Outcome};
 use jiff::Timestamp;
 
+use crate::register;
 use crate::support::{TestStore, beside, number, start, stores};
 
 fn mention(id: &str, text: &str) -> Mention {
@@ -230,49 +229,24 @@ async fn failures_gaps_and_quotas_are_remembered() {
 }
 
 fn ticket(id: &str, contact: Option<&str>, problem: Option<&str>) -> Ticket {
-    let at: Timestamp = "2026-10-09T10:00:00Z".parse().unwrap();
     Ticket {
-        external_id: id.into(),
-        number: id.into(),
-        url: None,
-        subject: "Geen verbinding".into(),
-        body: "Klant meldt geen verbinding na verhuizing".into(),
-        status: TicketStatus::Open,
-        priority: Priority::Normal,
         contact: contact.map(Into::into),
         problem: problem.map(Into::into),
-        product: None,
-        created_at: at,
-        updated_at: at,
-        solved_at: None,
+        ..register::ticket(id, "2026-10-09T10:00:00Z".parse().unwrap())
     }
 }
 
 fn contact(id: &str, name: &str, email: &str) -> Contact {
     Contact {
-        external_id: id.into(),
-        name: name.into(),
         email: Some(email.into()),
         customer_number: Some(format!("4410{id:0>4}")),
         handles: vec![format!("mastodon:klant{id}@sociaal.example")],
-        ..Contact::default()
+        ..register::contact(id, name)
     }
 }
 
 fn problem(id: &str) -> Problem {
-    Problem {
-        external_id: id.into(),
-        number: format!("P-{id}"),
-        url: None,
-        title: "Verhuizing mislukt".into(),
-        description: "De aansluiting wordt niet overgezet".into(),
-        status: ProblemStatus::Open,
-        workaround: None,
-        owner: Some("Operatie".into()),
-        owner_email: Some("operatie@voorbeeld.example".into()),
-        opened_at: start(),
-        fixed_at: None,
-    }
+    Problem { number: format!("P-{id}"), ..register::problem(id, start()) }
 }
 
 async fn save_register(test: &TestStore, page: &RegisterPage) -> usize {

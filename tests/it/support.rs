@@ -102,3 +102,11 @@ where
     )]
     tokio::spawn(task)
 }
+
+/// Serves a router on a port of its own until the test ends.
+pub async fn serve(router: axum::Router) -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    beside(async move { axum::serve(listener, router).await });
+    address
+}

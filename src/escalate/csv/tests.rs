@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::escalate::passes::whole;
 use crate::register::{Priority, ProblemStatus, TicketStatus};
 
 const START: &str = "2026-02-01T12:00:00Z";
@@ -40,21 +41,7 @@ impl Folder {
 }
 
 async fn pass(csv: &Csv, cursor: &str, now: Timestamp) -> (RegisterPage, String) {
-    let (mut all, mut cursor) = (RegisterPage::default(), cursor.to_owned());
-    for _ in 0..1000 {
-        let page = csv.read(&cursor, now).await.unwrap();
-        all.contacts.extend(page.contacts);
-        all.tickets.extend(page.tickets);
-        all.answers.extend(page.answers);
-        all.problems.extend(page.problems);
-        all.deleted_tickets.extend(page.deleted_tickets);
-        all.rejected.extend(page.rejected);
-        cursor = page.cursor;
-        if page.complete {
-            return (all, cursor);
-        }
-    }
-    panic!("a pass comes to its end");
+    whole(async |cursor| csv.read(&cursor, now).await, cursor).await
 }
 
 fn tickets(ids: impl IntoIterator<Item = u32>) -> String {

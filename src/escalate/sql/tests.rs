@@ -1,6 +1,7 @@
 //! The connector against a desk in SQLite and, where one runs, in PostgreSQL.
 
 use super::*;
+use crate::escalate::passes::whole;
 use crate::register::{Priority, TicketStatus};
 
 const DESK: &str = include_str!("../../../tests/fixtures/sql/desk.sql");
@@ -93,20 +94,7 @@ impl Desk {
 }
 
 async fn pass(sql: &Sql, cursor: &str) -> (RegisterPage, String) {
-    let (mut all, mut cursor) = (RegisterPage::default(), cursor.to_owned());
-    for _ in 0..1000 {
-        let page = sql.read(&cursor, now()).await.unwrap();
-        all.contacts.extend(page.contacts);
-        all.tickets.extend(page.tickets);
-        all.answers.extend(page.answers);
-        all.problems.extend(page.problems);
-        all.rejected.extend(page.rejected);
-        cursor = page.cursor;
-        if page.complete {
-            return (all, cursor);
-        }
-    }
-    panic!("a pass comes to its end");
+    whole(async |cursor| sql.read(&cursor, now()).await, cursor).await
 }
 
 fn ids(page: &RegisterPage) -> Vec<&str> {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::*;
 use crate::demo::fake_zendesk::{Data, FakeTicket, FakeZendesk, Fault, Requests};
 use crate::escalate::marker;
+use crate::escalate::passes::whole;
 use crate::register::{Answer, Contact, Priority, Problem, ProblemStatus, Ticket, TicketStatus};
 
 const TICKETS: &str = include_str!("../../../tests/fixtures/zendesk/tickets.json");
@@ -113,23 +114,8 @@ async fn desk_with(data: Data, adapt: impl FnOnce(Config) -> Config) -> (FakeZen
     (fake, build(config, client))
 }
 
-/// Reads until a pass is complete. Returns everything that came, and where it ended.
 async fn pass(zendesk: &Zendesk, cursor: &str) -> (RegisterPage, String) {
-    let (mut all, mut cursor) = (RegisterPage::default(), cursor.to_owned());
-    for _ in 0..10_000 {
-        let page = zendesk.read(&cursor, now()).await.unwrap();
-        all.contacts.extend(page.contacts);
-        all.tickets.extend(page.tickets);
-        all.answers.extend(page.answers);
-        all.problems.extend(page.problems);
-        all.deleted_tickets.extend(page.deleted_tickets);
-        all.rejected.extend(page.rejected);
-        cursor = page.cursor;
-        if page.complete {
-            return (all, cursor);
-        }
-    }
-    panic!("a pass comes to its end");
+    whole(async |cursor| zendesk.read(&cursor, now()).await, cursor).await
 }
 
 fn escalate(ticket: &str) -> CrmAction {
