@@ -59,7 +59,10 @@ pub(super) fn check(config: &Config, declared: &Declared, told: &[String]) -> Ve
     if !(config.brands.is_empty() && config.references.is_empty())
         && let Err(bad) = Assessor::new(config.assess_settings())
     {
-        errors.extend(bad);
+        errors.extend(bad.into_iter().map(|error| match error.split_once(": error: ") {
+            Some((at, why)) => format!("{at}: is no regular expression ({why}); correct it"),
+            None => error,
+        }));
     }
     errors.retain(|error| !told.iter().any(|earlier| is_at_or_below(path_of(earlier), path_of(error))));
     errors

@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 3;
 /// One mistake for each file in `tests/fixtures/config`: where it is, and a part of what to do.
 const MISTAKES: &[(&str, &str, &str)] = &[
     ("bad_listen", "web.listen", "127.0.0.1:8470"),
-    ("bad_reference_pattern", "reference[0].pattern", ""),
+    ("bad_reference_pattern", "reference[0].pattern", "correct it"),
     ("brand_missing", "brand", "name at least one [[brand]]"),
     ("brand_without_terms", "brand \"Veldnet\".terms", "write how people call it"),
     ("double_bracket_section", "web", "write it as [web], with one bracket"),

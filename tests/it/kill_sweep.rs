@@ -33,8 +33,9 @@ const AT_ONCE: usize = 8;
 /// it stays within minutes.
 const CALLS: [(&str, usize); 5] =
     [("fsync", 80), ("writev", 30), ("sendto", 75), ("recvfrom", 32), ("pwrite64", 40)];
-/// Kill points in the search for one deliberate defect.
-const POINTS_PER_DEFECT: usize = 48;
+/// How often the search for one deliberate defect goes through every kill point: which write is the N-th differs from run
+/// to run, and the window of a defect may be one write wide.
+const ROUNDS_PER_DEFECT: usize = 3;
 
 /// The servers around one run.
 struct World {
@@ -354,26 +355,47 @@ fn strace_is_missing() -> bool {
 }
 
 /// Kills at evenly spread occurrences of a call. Returns the number of kills and the damage.
-async fn sweep(
-    template: &Path,
-    call: &'static str,
-    points_max: usize,
-    defect: Option<&'static str>,
-) -> (usize, Damage) {
+async fn sweep(template: &Path, call: &'static str, points_max: usize) -> (usize, Damage) {
     let all = occurrences(template, call).await;
     let stride = all.div_ceil(points_max).max(1);
     let points: Vec<usize> = (1..=all).step_by(stride).collect();
     println!("{call}: {all} occurrences, {} points", points.len());
     let (mut kills, mut damage) = (0, Damage::default());
-    for pair in points.chunks(AT_ONCE) {
-        let runs: Vec<_> = pair.iter().map(|&n| kill_and_recover(template, call, n, defect)).collect();
-        for (ended, one) in futures_util::future::join_all(runs).await {
-            kills += usize::from(!ended);
-            damage.add(one);
+    for together in points.chunks(AT_ONCE) {
+        let (killed, one) = kill_at(template, call, together, None).await;
+        kills += killed;
+        damage.add(one);
+    }
+    (kills, damage)
+}
+
+/// Kills at every occurrence of a call, the odd ones first, until the defect shows. Returns as [`sweep`] does.
+async fn search(template: &Path, call: &'static str, defect: &'static str) -> (usize, Damage) {
+    let all = occurrences(template, call).await;
+    let round: Vec<usize> = (1..=all).step_by(2).chain((2..=all).step_by(2)).collect();
+    let mut kills = 0;
+    for together in round.repeat(ROUNDS_PER_DEFECT).chunks(AT_ONCE) {
+        let (killed, damage) = kill_at(template, call, together, Some(defect)).await;
+        kills += killed;
+        if !damage.is_none() {
+            return (kills, damage);
         }
-        if defect.is_some() && !damage.is_none() {
-            break;
-        }
+    }
+    (kills, Damage::default())
+}
+
+/// One kill at each of these occurrences, all at the same time.
+async fn kill_at(
+    template: &Path,
+    call: &'static str,
+    occurrences: &[usize],
+    defect: Option<&'static str>,
+) -> (usize, Damage) {
+    let runs = occurrences.iter().map(|&n| kill_and_recover(template, call, n, defect));
+    let (mut kills, mut damage) = (0, Damage::default());
+    for (ended, one) in futures_util::future::join_all(runs).await {
+        kills += usize::from(!ended);
+        damage.add(one);
     }
     (kills, damage)
 }
@@ -386,7 +408,7 @@ async fn f1_f2_f3_a_kill_at_any_write_loses_doubles_and_orphans_nothing() {
     let template = template().await;
     let (mut kills, mut damage) = (0, Damage::default());
     for (call, points_max) in CALLS {
-        let (killed, one) = sweep(template.path(), call, points_max, None).await;
+        let (killed, one) = sweep(template.path(), call, points_max).await;
         println!(
             "killed at {killed} occurrences of {call}: lost {}, doubled {}, orphaned {}",
             one.lost, one.doubled, one.orphaned
@@ -416,7 +438,7 @@ async fn the_sweep_notices_every_deliberately_broken_build() {
     for (defect, call) in
         [("cursor-tx", "fsync"), ("ack-first", "sendto"), ("outbox-tx", "fsync"), ("dedup-key", "sendto")]
     {
-        let (kills, damage) = sweep(template.path(), call, POINTS_PER_DEFECT, Some(defect)).await;
+        let (kills, damage) = search(template.path(), call, defect).await;
         println!(
             "defect {defect}: {kills} kills, lost {}, doubled {}, orphaned {}",
             damage.lost, damage.doubled, damage.orphaned
