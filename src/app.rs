@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::escalate::AnyCrm;
 use crate::escalate::mirror::Mirror;
+use crate::escalate::notes::Letterhead;
 use crate::follow_up::FollowUp;
 use crate::lifecycle::Tasks;
 use crate::outbox::Outbox;
@@ -146,10 +147,12 @@ impl App {
             store.clone(),
             receivers,
             writers,
-            config.web.base_url(),
-            config.policy.tag.clone(),
-            config.topics.clone(),
-            config.web.language,
+            Letterhead {
+                page_url: config.web.base_url(),
+                tag: config.policy.tag.clone(),
+                topics: config.topics.clone(),
+                language: config.web.language,
+            },
             metrics.clone(),
         ));
         let follow_up = Arc::new(FollowUp::new(store.clone(), mirror.clone(), pipeline.clone()));

@@ -12,11 +12,11 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use crate::alert::{AnyChannel, Letter, ReceiverConfig};
-use crate::assess::Topics;
 use crate::config::Language;
 use crate::decide::CrmStep;
 use crate::dossier;
-use crate::escalate::{self, AnyCrm, CrmAction};
+use crate::escalate::notes::{self, Letterhead};
+use crate::escalate::{AnyCrm, CrmAction};
 use crate::failure::{Disposition, Failure, FailureKind};
 use crate::ids::process_rng;
 use crate::register::row_id;
@@ -44,10 +44,7 @@ pub struct Outbox {
     store: Store,
     receivers: BTreeMap<String, (ReceiverConfig, AnyChannel)>,
     crms: BTreeMap<String, Arc<AnyCrm>>,
-    page_url: String,
-    tag: String,
-    topics: Arc<Topics>,
-    language: Language,
+    letterhead: Letterhead,
     metrics: Arc<Metrics>,
 }
 
@@ -57,13 +54,10 @@ impl Outbox {
         store: Store,
         receivers: BTreeMap<String, (ReceiverConfig, AnyChannel)>,
         crms: BTreeMap<String, Arc<AnyCrm>>,
-        page_url: String,
-        tag: String,
-        topics: Arc<Topics>,
-        language: Language,
+        letterhead: Letterhead,
         metrics: Arc<Metrics>,
     ) -> Outbox {
-        Outbox { store, receivers, crms, page_url, tag, topics, language, metrics }
+        Outbox { store, receivers, crms, letterhead, metrics }
     }
 
     /// Turns alerts that are due into effects. Returns how many.
@@ -127,13 +121,7 @@ impl Outbox {
         let composed = match &effect.intent {
             Intent::Alert { alert_id } => self.compose_alert(effect, alert_id).await?,
             Intent::Crm { step, mention_id, .. } => match dossier::gather(&self.store, mention_id).await? {
-                Some(dossier) => Ok(serde_json::to_string(&escalate::notes::action(
-                    step,
-                    &dossier,
-                    &self.page_url,
-                    &self.tag,
-                    self.language,
-                ))?),
+                Some(dossier) => Ok(serde_json::to_string(&notes::action(step, &dossier, &self.letterhead))?),
                 None => Err(gone("the mention")),
             },
         };
@@ -162,8 +150,8 @@ impl Outbox {
             dossier: &dossier,
             language: receiver.language,
             link_only: receiver.link_only,
-            page_url: &self.page_url,
-            topics: &self.topics,
+            page_url: &self.letterhead.page_url,
+            topics: &self.letterhead.topics,
         };
         Ok(Ok(channel.compose(&letter)))
     }

@@ -1,6 +1,9 @@
 //! The words we leave in a CRM: a link, a short quote, the exposure, and what makes it urgent. Plain text, pure.
 
+use std::sync::Arc;
+
 use super::CrmAction;
+use crate::assess::Topics;
 use crate::clock::whole_days_between;
 use crate::config::Language;
 use crate::decide::CrmStep;
@@ -11,16 +14,29 @@ use crate::text::excerpt;
 /// Characters of the customer's words that a CRM gets; the rest is behind the link.
 const QUOTE_CHARACTERS_MAX: usize = 280;
 
+/// What every alert and every note is written with.
+#[derive(Clone, Debug)]
+pub struct Letterhead {
+    /// The start of links to the page.
+    pub page_url: String,
+    /// The tag that CRM tickets get.
+    pub tag: String,
+    /// What topics are called.
+    pub topics: Arc<Topics>,
+    /// The language of notes; alerts have that of their receiver.
+    pub language: Language,
+}
+
 /// The action that carries out a step, with its words.
-pub fn action(step: &CrmStep, dossier: &Dossier, page_url: &str, tag: &str, language: Language) -> CrmAction {
-    let words = Words { dutch: language.is_dutch(), dossier, page_url };
+pub fn action(step: &CrmStep, dossier: &Dossier, letterhead: &Letterhead) -> CrmAction {
+    let words = Words { dutch: letterhead.language.is_dutch(), dossier, letterhead };
     match step {
         CrmStep::Escalate { ticket_id, raise_to, problem_id } => CrmAction::Escalate {
             ticket: external_id(ticket_id).to_owned(),
             note: words.of_own_ticket(),
             raise_to: Some(*raise_to),
             problem: problem_id.as_deref().map(|id| external_id(id).to_owned()),
-            tag: tag.to_owned(),
+            tag: letterhead.tag.clone(),
         },
         CrmStep::NoteProblem { problem_id } => {
             CrmAction::NoteProblem { problem: external_id(problem_id).to_owned(), note: words.of_problem() }
@@ -31,7 +47,7 @@ pub fn action(step: &CrmStep, dossier: &Dossier, page_url: &str, tag: &str, lang
             contact: contact_id.as_deref().map(|id| external_id(id).to_owned()),
             problem: None,
             priority: *priority,
-            tag: tag.to_owned(),
+            tag: letterhead.tag.clone(),
         },
     }
 }
@@ -39,7 +55,7 @@ pub fn action(step: &CrmStep, dossier: &Dossier, page_url: &str, tag: &str, lang
 struct Words<'a> {
     dutch: bool,
     dossier: &'a Dossier,
-    page_url: &'a str,
+    letterhead: &'a Letterhead,
 }
 
 impl Words<'_> {
@@ -98,8 +114,9 @@ impl Words<'_> {
     }
 
     fn subject(&self) -> String {
-        let topic = self.dossier.assessment.topic.as_deref().unwrap_or("");
-        match (self.dutch, topic) {
+        let id = self.dossier.assessment.topic.as_deref();
+        let topic = id.and_then(|id| self.letterhead.topics.name(id, self.letterhead.language));
+        match (self.dutch, topic.as_deref().or(id).unwrap_or("")) {
             (true, "") => format!("Openbare klacht op {}", self.dossier.mention.source),
             (false, "") => format!("Public complaint on {}", self.dossier.mention.source),
             (true, topic) => format!("Openbare klacht op {}: {topic}", self.dossier.mention.source),
@@ -125,7 +142,8 @@ impl Words<'_> {
         let reach = self.dossier.exposure.arithmetic(self.dutch);
         lines.push(format!("{}: {reach}", self.say("Bereik", "Reach")));
         if let Some(case) = &self.dossier.case {
-            lines.push(format!("gehoord {}: {}/cases/{}", case.number, self.page_url, case.number));
+            lines
+                .push(format!("gehoord {}: {}/cases/{}", case.number, self.letterhead.page_url, case.number));
         }
         lines
     }

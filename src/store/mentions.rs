@@ -245,7 +245,7 @@ impl Store {
             "mention_revision (mention_id, revision, content_hash, title, text, language, rating, \
                  rating_best, likes, shares, replies, reference, has_media, flags, edited_at, seen_at)",
             "",
-            &revisions,
+            revisions,
             |mut query, (mention_id, revision, hash, mention)| {
                 query = query
                     .bind(mention_id.clone())

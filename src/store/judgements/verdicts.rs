@@ -52,7 +52,7 @@ impl Store {
             "assessment (mention_id, revision, version, relevant, brand, language, class, probability, \
                  severity, topic, \"references\", evidence, at)",
             "ON CONFLICT (mention_id, revision) DO NOTHING",
-            &batch,
+            batch,
             |query, Judged { mention, assessment, .. }| {
                 query
                     .bind(mention.id.clone())
