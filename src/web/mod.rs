@@ -35,6 +35,7 @@ use crate::app::App;
 use crate::config::Language;
 use crate::demo::mailbox::Mailbox;
 use guard::Guard;
+use health::WriteProbe;
 use server::Limits;
 use words::Words;
 
@@ -67,7 +68,8 @@ async fn serve_site(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let guard = Guard::new(&app.config.web, listener.local_addr()?)?;
-    let site = Site { app, guard: Arc::new(guard), mailbox, limits, zone: TimeZone::system() };
+    let (guard, writes) = (Arc::new(guard), Arc::default());
+    let site = Site { app, guard, writes, mailbox, limits, zone: TimeZone::system() };
     server::serve(listener, router(site), limits, stop).await
 }
 
@@ -76,6 +78,7 @@ async fn serve_site(
 struct Site {
     app: App,
     guard: Arc<Guard>,
+    writes: Arc<WriteProbe>,
     /// The mails of the demo.
     mailbox: Option<Mailbox>,
     limits: Limits,
