@@ -101,7 +101,8 @@ enum Command {
     Who(WhoArguments),
     /// Show what is known but not resolved: age, customers harmed, silent others. Needs a CRM, but no source.
     Report(Json),
-    /// Measure this machine: mentions per second, and the delay from a post to a mail. On a database of its own.
+    /// Measure this machine: mentions per second, the delay from a post to a mail, the cost of bad
+    /// neighbours. On a database of its own.
     Bench(bench::BenchArguments),
     /// Bring the database up to this version. `run` does it by itself.
     Migrate,
