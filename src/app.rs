@@ -27,6 +27,7 @@ use crate::source::client::Client;
 use crate::source::poller::Poller;
 use crate::store::Store;
 use crate::telemetry::Metrics;
+use crate::watch::Watch;
 
 /// The longest any loop sleeps, so that work of other replicas and of commands is seen.
 const IDLE_MAX: Duration = Duration::from_secs(1);
@@ -34,6 +35,8 @@ const IDLE_MAX: Duration = Duration::from_secs(1);
 const INDEX_EVERY: Duration = Duration::from_millis(500);
 /// How often the follow-up looks for what has gone quiet.
 const FOLLOW_UP_EVERY: Duration = Duration::from_secs(15);
+/// How often people are told about our own trouble.
+const WATCH_EVERY: Duration = Duration::from_secs(5);
 /// Pause after an error of our own store, so that a broken database is not hammered.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(2);
 
@@ -56,6 +59,8 @@ pub struct App {
     pub outbox: Arc<Outbox>,
     /// What has gone quiet, or looks different now.
     pub follow_up: Arc<FollowUp>,
+    /// Its own trouble.
+    pub watch: Arc<Watch>,
     /// Its metrics.
     pub metrics: Arc<Metrics>,
     wake: Arc<Wake>,
@@ -155,6 +160,13 @@ impl App {
             },
             metrics.clone(),
         ));
+        let watch = Arc::new(Watch::new(
+            store.clone(),
+            &config.receivers,
+            sources.keys().cloned().collect(),
+            config.mode,
+            metrics.clone(),
+        ));
         let follow_up = Arc::new(FollowUp::new(store.clone(), mirror.clone(), pipeline.clone()));
         Ok(App {
             poller: Arc::new(Poller::new(store.clone(), sources, metrics.clone())),
@@ -165,6 +177,7 @@ impl App {
             pipeline,
             outbox,
             follow_up,
+            watch,
             metrics,
             wake: Arc::default(),
         })
@@ -181,7 +194,8 @@ impl App {
         }
         round.decided = self.pipeline.process_all().await?;
         round.decided += self.follow_up.rematch().await?;
-        round.effects = self.outbox.dispatch().await? + self.outbox.deliver_due(None).await?;
+        round.effects = self.watch.announce().await?;
+        round.effects += self.outbox.dispatch().await? + self.outbox.deliver_due(None).await?;
         Ok(round)
     }
 
@@ -200,7 +214,7 @@ impl App {
         }
     }
 
-    /// Starts a task for every source, for the register, the pipeline, the outbox and the follow-up.
+    /// Starts a task for every source, for the register, the pipeline, the outbox, the follow-up and the watch.
     pub fn run(&self, tasks: &Tasks) {
         for name in self.poller.names() {
             self.repeat(tasks, "poller", move |app| {
@@ -230,6 +244,12 @@ impl App {
             });
         }
         self.repeat(tasks, "follow-up", |app| async move { app.follow_up_once().await });
+        self.repeat(tasks, "watch", |app| async move {
+            if app.watch.announce().await? > 0 {
+                app.wake.delivery.notify_waiters();
+            }
+            Ok(Pause::For(WATCH_EVERY))
+        });
     }
 
     /// Repeats `work` until the wish to stop. An error is written down and followed by a pause: it is the store's, and

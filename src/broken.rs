@@ -5,12 +5,22 @@
 //! compile time.
 
 /// Every defect there is.
-pub const DEFECTS: [&str; 7] =
-    ["ack-first", "cursor-tx", "outbox-tx", "fence", "order", "dedup-key", "silent"];
+pub const DEFECTS: [&str; 8] =
+    ["ack-first", "cursor-tx", "outbox-tx", "fence", "order", "dedup-key", "silent", "no-boundary"];
 
 /// Whether the defect `name` is switched on.
 #[inline]
 pub fn is(name: &str) -> bool {
     cfg!(feature = "deliberately-broken")
         && std::env::var("GEHOORD_BROKEN").is_ok_and(|chosen| chosen == name)
+}
+
+/// Panics on a text that holds `gifpil-STEP`, in builds with defects only: so that a test can plant a mention that a pure
+/// step cannot survive. The panic quotes the text, as slicing a string does.
+#[inline]
+pub fn swallow(step: &str, text: &str) {
+    assert!(
+        !(cfg!(feature = "deliberately-broken") && text.contains(&format!("gifpil-{step}"))),
+        "cannot swallow {text}"
+    );
 }

@@ -37,6 +37,8 @@ pub enum FailureKind {
     QuotaSpent,
     /// Bytes may have reached the peer, but no final answer was recorded.
     UnknownOutcome,
+    /// What was read could not be written into our own database.
+    NotStored,
     /// A defect or a resource problem of ours.
     Internal,
 }
@@ -54,7 +56,7 @@ pub enum Disposition {
 
 impl FailureKind {
     /// Every kind, for metrics that must exist at zero.
-    pub const ALL: [FailureKind; 15] = [
+    pub const ALL: [FailureKind; 16] = [
         FailureKind::Unreachable,
         FailureKind::TimedOut,
         FailureKind::TlsRefused,
@@ -69,6 +71,7 @@ impl FailureKind {
         FailureKind::Blocked,
         FailureKind::QuotaSpent,
         FailureKind::UnknownOutcome,
+        FailureKind::NotStored,
         FailureKind::Internal,
     ];
 
@@ -83,6 +86,7 @@ impl FailureKind {
             | FailureKind::TooLarge
             | FailureKind::QuotaSpent
             | FailureKind::UnknownOutcome
+            | FailureKind::NotStored
             | FailureKind::Internal => Disposition::Retry,
             FailureKind::BadCredentials | FailureKind::TlsRefused | FailureKind::Blocked => {
                 Disposition::Suspend
@@ -108,6 +112,7 @@ impl FailureKind {
             FailureKind::Blocked => "blocked",
             FailureKind::QuotaSpent => "quota_spent",
             FailureKind::UnknownOutcome => "unknown_outcome",
+            FailureKind::NotStored => "not_stored",
             FailureKind::Internal => "internal",
         }
     }
@@ -155,6 +160,9 @@ impl FailureKind {
             FailureKind::QuotaSpent => "our own allowance for this period is used; it starts again by itself",
             FailureKind::UnknownOutcome => {
                 "the peer may have taken it; it is looked up before it is tried again"
+            }
+            FailureKind::NotStored => {
+                "look at our own database and its disk; the log has its words. It is tried again by itself"
             }
             FailureKind::Internal => "this is a defect of gehoord; please report it with the log line",
         }

@@ -31,6 +31,7 @@ pub mod escalate;
 pub mod alert;
 pub mod outbox;
 pub mod follow_up;
+pub mod watch;
 pub mod report;
 pub mod web;
 

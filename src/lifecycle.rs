@@ -25,20 +25,21 @@ impl Tasks {
         Tasks::default()
     }
 
-    /// Runs a task that shutdown waits for. A task that ends before it was asked to takes the process down with it:
-    /// half a daemon is worse than a restart.
+    /// Runs a task that shutdown waits for. A task that ends before it was asked to, also by a panic, takes the process
+    /// down with it: half a daemon is worse than a restart.
     pub fn spawn<F>(&self, name: &'static str, task: F)
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let stop = self.stop.clone();
+        let ending = stop.clone().drop_guard();
         let supervised = self.tracker.track_future(async move {
+            let _ending = ending;
             match task.await {
                 Ok(()) if stop.is_cancelled() => {}
                 Ok(()) => tracing::error!(task.name = name, "Task {name} ended although nobody asked it to"),
                 Err(error) => tracing::error!(task.name = name, "Task {name} failed: {error:#}"),
             }
-            stop.cancel();
         });
         #[expect(
             clippy::disallowed_methods,
@@ -79,5 +80,18 @@ async fn signal() {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_ends_the_process_instead_of_half_of_it() {
+        let tasks = Tasks::new();
+        tasks.spawn("poller", async { panic!("on purpose") });
+        let stopped = tokio::time::timeout(Duration::from_secs(5), tasks.stop().cancelled()).await;
+        assert!(stopped.is_ok(), "the others are told to stop");
     }
 }

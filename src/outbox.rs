@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use crate::alert::notice::{Notice, NoticeLetter};
 use crate::alert::{AnyChannel, Letter, ReceiverConfig};
 use crate::config::Language;
 use crate::decide::CrmStep;
@@ -120,6 +121,7 @@ impl Outbox {
         }
         let composed = match &effect.intent {
             Intent::Alert { alert_id } => self.compose_alert(effect, alert_id).await?,
+            Intent::Notice { notice } => self.compose_notice(effect, notice),
             Intent::Crm { step, mention_id, .. } => match dossier::gather(&self.store, mention_id).await? {
                 Some(dossier) => Ok(serde_json::to_string(&notes::action(step, &dossier, &self.letterhead))?),
                 None => Err(gone("the mention")),
@@ -154,6 +156,19 @@ impl Outbox {
             topics: &self.letterhead.topics,
         };
         Ok(Ok(channel.compose(&letter)))
+    }
+
+    fn compose_notice(&self, effect: &ClaimedEffect, notice: &Notice) -> Result<String, Failure> {
+        let name = effect.target.strip_prefix("channel:").unwrap_or(&effect.target);
+        let (receiver, channel) =
+            self.receivers.get(name).ok_or_else(|| no_longer_configured("receiver", name))?;
+        Ok(channel.compose_notice(&NoticeLetter {
+            key: &effect.key,
+            notice,
+            language: receiver.language,
+            page_url: &self.letterhead.page_url,
+            now: self.store.clock().now(),
+        }))
     }
 
     /// Delivers while the claim is renewed. A claim that is lost, or a delivery that lasts too long, cuts its own

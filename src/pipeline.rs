@@ -9,6 +9,7 @@
 //! the judgements with all they owe in one transaction. No transaction is open while it computes. `outbox.rs` delivers.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::recognise::{self, Recognition};
 use crate::register::{ContactKey, StoredContact, StoredTicket};
 use crate::store::Store;
 use crate::store::judgements::{Basis, Judged, OpenCases, Written};
+use crate::store::mentions::TROUBLE_MAX;
 use crate::telemetry::Metrics;
 
 /// Mentions that are decided in one transaction. One by one costs twenty times as much (docs/adr/0005).
@@ -40,6 +42,25 @@ pub struct Pipeline {
     sources: HashMap<String, SourceCommon>,
     mirror: Arc<Mirror>,
     metrics: Arc<Metrics>,
+}
+
+/// What the pure steps made of a batch.
+struct Batch {
+    judged: Vec<Judged>,
+    /// Ids of the mentions that a pure step panicked on.
+    poisonous: Vec<String>,
+    register_seq: i64,
+    register: RegisterHealth,
+}
+
+/// A mention after the first pure step.
+struct Assessed<'a> {
+    mention: &'a StoredMention,
+    assessment: Assessment,
+    /// It is about us and not by us, so it matters who speaks.
+    asks: bool,
+    /// What the register is asked by.
+    keys: Vec<ContactKey>,
 }
 
 /// Everything the pure steps need to know about a batch, read beforehand.
@@ -91,42 +112,67 @@ impl Pipeline {
     /// Judges mentions again that were decided before, because the register changed. Returns how many became better known.
     pub async fn judge_again(&self, mentions: &[StoredMention], seq: i64) -> anyhow::Result<usize> {
         let now = self.store.now().await?;
-        let (judged, _, register) = self.judge_batch(mentions, now).await?;
-        let basis = Basis { mode: self.mode, register_seq: seq, register_age: age_of(register), now };
+        let batch = self.judge_batch(mentions, now).await?;
+        let basis = Basis { mode: self.mode, register_seq: seq, register_age: age_of(batch.register), now };
         let mut tx = self.store.begin().await?;
-        let better = self.store.save_rematched(&mut tx, &judged, &basis).await?;
+        let better = self.store.save_rematched(&mut tx, &batch.judged, &basis).await?;
         tx.commit().await?;
+        for id in &batch.poisonous {
+            self.metrics.troubled();
+            tracing::error!(mention.id = %id, "Mention {id} could not be matched again; what was decided about it stands");
+            self.store.leave_unmatched(id, seq).await?;
+        }
         Ok(better)
     }
 
-    /// A batch that fails is halved until the mention that fails stands alone; that one is counted and parked.
+    /// A batch that cannot be written is halved until the mention that fails stands alone; that one is counted, and parked
+    /// in the end. When nothing at all can be written, it is the store that fails and not the mentions.
     async fn process_halving(&self, mentions: Vec<StoredMention>) -> anyhow::Result<usize> {
+        let several = mentions.len() > 1;
         let mut todo = vec![mentions];
-        let mut decided = 0;
+        let (mut decided, mut store_works, mut failed) = (0, false, Vec::new());
         while let Some(mut batch) = todo.pop() {
             match self.process_batch(&batch).await {
-                Ok(written) => decided += written.decisions,
-                Err(error) if batch.len() == 1 => {
-                    let id = &batch[0].id;
-                    tracing::error!(mention.id = %id, "Mention {id} could not be processed: {error:#}");
-                    self.store.note_trouble(id).await?;
+                Ok(written) => {
+                    store_works = true;
+                    decided += written.decisions;
                 }
+                Err(error) if batch.len() == 1 => failed.push((batch.remove(0).id, error)),
                 Err(_) => {
                     let second = batch.split_off(batch.len() / 2);
                     todo.extend([second, batch]);
                 }
             }
         }
+        if !store_works && (several || self.store.check_writable().await.is_err()) {
+            return failed.pop().map_or(Ok(decided), |(_, error)| Err(error));
+        }
+        for (id, error) in failed {
+            self.note_trouble(&id, &format!("{error:#}")).await?;
+        }
         Ok(decided)
+    }
+
+    /// Counts a failure on one mention; the last one parks it for a person.
+    async fn note_trouble(&self, id: &str, what: &str) -> anyhow::Result<()> {
+        self.metrics.troubled();
+        let times = self.store.note_trouble(id).await?;
+        if times < TROUBLE_MAX {
+            tracing::warn!(mention.id = %id, "Mention {id} could not be processed ({times} of {TROUBLE_MAX} times) and is tried again: {what}");
+        } else {
+            tracing::error!(mention.id = %id, "Mention {id} could not be processed and is parked; `gehoord release {id}` tries it again: {what}");
+        }
+        Ok(())
     }
 
     /// The flow of one batch: assess, gather, recognise, match, decide, write.
     async fn process_batch(&self, mentions: &[StoredMention]) -> anyhow::Result<Written> {
         let now = self.store.now().await?;
-        let (judged, register_seq, register) = self.judge_batch(mentions, now).await?;
-        let basis = Basis { mode: self.mode, register_seq, register_age: age_of(register), now };
+        let batch = self.judge_batch(mentions, now).await?;
+        let (mode, register_age) = (self.mode, age_of(batch.register));
+        let basis = Basis { mode, register_seq: batch.register_seq, register_age, now };
         let mut tx = self.store.begin().await?;
-        let decided = self.store.save_judged(&mut tx, &judged, &basis).await?;
+        let decided = self.store.save_judged(&mut tx, &batch.judged, &basis).await?;
         if crate::broken::is("outbox-tx") {
             // The defect: what is owed is written in a transaction of its own, after the decision.
             tx.commit().await?;
@@ -134,55 +180,59 @@ impl Pipeline {
         }
         let written = self.store.owe(&mut tx, &decided, &basis).await?;
         tx.commit().await?;
-        self.metrics.decided(&judged, &written);
-        for one in &judged {
+        self.metrics.decided(&batch.judged, &written);
+        for one in &batch.judged {
             self.metrics.decision_delay(
                 (now.as_millisecond() - one.mention.seen_at.as_millisecond()).max(0) as f64 / 1000.0,
             );
+        }
+        for id in &batch.poisonous {
+            self.note_trouble(id, "judging it panicked").await?;
         }
         Ok(written)
     }
 
     /// Assess, gather, then the pure middle for each mention.
-    async fn judge_batch(
-        &self,
-        mentions: &[StoredMention],
-        now: Timestamp,
-    ) -> anyhow::Result<(Vec<Judged>, i64, RegisterHealth)> {
+    async fn judge_batch(&self, mentions: &[StoredMention], now: Timestamp) -> anyhow::Result<Batch> {
         let parents = self.store.parents(mentions).await?;
-        let assessed: Vec<(&StoredMention, Assessment)> =
-            mentions.iter().map(|mention| (mention, self.assess(mention, &parents))).collect();
+        let mut poisonous = Vec::new();
+        let assessed: Vec<Assessed> = mentions
+            .iter()
+            .filter_map(|mention| bounded(mention, &mut poisonous, || self.assess(mention, &parents)))
+            .collect();
         let register = self.mirror.health(&self.store, now).await?;
         let mut gathered = self.gather(&assessed, parents).await?;
-        let (judged, register_seq) = self.judge_all(assessed, &mut gathered, register, now);
-        Ok((judged, register_seq, register))
-    }
-
-    fn assess(
-        &self,
-        mention: &StoredMention,
-        parents: &HashMap<(String, String), StoredMention>,
-    ) -> Assessment {
-        let directed = self.sources.get(&mention.source).and_then(|source| source.brand.as_deref());
-        let parent = parent_of(mention, parents).map(|parent| &parent.mention);
-        self.assessor.assess(&mention.mention, parent, directed)
-    }
-
-    fn judge_all(
-        &self,
-        assessed: Vec<(&StoredMention, Assessment)>,
-        gathered: &mut Gathered,
-        register: RegisterHealth,
-        now: Timestamp,
-    ) -> (Vec<Judged>, i64) {
         let index = self.mirror.index();
         let mut judged = Vec::with_capacity(assessed.len());
-        for (mention, assessment) in assessed {
-            let one = self.judge(mention, assessment, gathered, &index, register, now);
-            gathered.note_case(&one, now);
-            judged.push(one);
+        for Assessed { mention, assessment, .. } in assessed {
+            let one = bounded(mention, &mut poisonous, || {
+                self.judge(mention, assessment, &gathered, &index, register, now)
+            });
+            if let Some(one) = one {
+                gathered.note_case(&one, now);
+                judged.push(one);
+            }
         }
-        (judged, index.seq())
+        Ok(Batch { judged, poisonous, register_seq: index.seq(), register })
+    }
+
+    /// The first pure step, and the keys by which the register is asked who is speaking: none when nobody needs to know.
+    fn assess<'a>(
+        &self,
+        mention: &'a StoredMention,
+        parents: &HashMap<(String, String), StoredMention>,
+    ) -> Assessed<'a> {
+        crate::broken::swallow("assess", &mention.mention.text);
+        let directed = self.sources.get(&mention.source).and_then(|source| source.brand.as_deref());
+        let parent = parent_of(mention, parents).map(|parent| &parent.mention);
+        let assessment = self.assessor.assess(&mention.mention, parent, directed);
+        let asks = assessment.relevant && !mention.own_voice;
+        let keys = if asks {
+            recognise::keys_of_mention(&mention.mention, self.network(&mention.source), &assessment)
+        } else {
+            Vec::new()
+        };
+        Assessed { mention, assessment, asks, keys }
     }
 
     /// The pure middle: nothing in here reads a clock, a store or a network.
@@ -195,6 +245,7 @@ impl Pipeline {
         register: RegisterHealth,
         now: Timestamp,
     ) -> Judged {
+        crate::broken::swallow("judge", &mention.mention.text);
         let recognition = self.recognise(mention, &assessment, gathered);
         let open_case = gathered.cases.of(mention, parent_of(mention, &gathered.parents));
         let by_reference = gathered.tickets_named_in(&assessment);
@@ -277,20 +328,12 @@ impl Pipeline {
     /// Reads what the pure steps will ask for, in a few queries for the whole batch.
     async fn gather(
         &self,
-        assessed: &[(&StoredMention, Assessment)],
+        assessed: &[Assessed<'_>],
         parents: HashMap<(String, String), StoredMention>,
     ) -> anyhow::Result<Gathered> {
-        let asking: Vec<&(&StoredMention, Assessment)> = assessed
-            .iter()
-            .filter(|(mention, assessment)| assessment.relevant && !mention.own_voice)
-            .collect();
-        let mentions: Vec<StoredMention> = asking.iter().map(|(mention, _)| (*mention).clone()).collect();
-        let mut keys: Vec<ContactKey> = asking
-            .iter()
-            .flat_map(|(mention, assessment)| {
-                recognise::keys_of_mention(&mention.mention, self.network(&mention.source), assessment)
-            })
-            .collect();
+        let asking: Vec<&Assessed> = assessed.iter().filter(|one| one.asks).collect();
+        let mentions: Vec<StoredMention> = asking.iter().map(|one| one.mention.clone()).collect();
+        let mut keys: Vec<ContactKey> = asking.iter().flat_map(|one| one.keys.iter().cloned()).collect();
         keys.sort_unstable();
         keys.dedup();
         let mut gathered = Gathered {
@@ -314,7 +357,7 @@ impl Pipeline {
         }
         let mut numbers: Vec<String> = asking
             .iter()
-            .flat_map(|(_, assessment)| &assessment.references)
+            .flat_map(|one| &one.assessment.references)
             .filter(|reference| reference.kind == ReferenceKind::Ticket)
             .map(|reference| reference.value.clone())
             .collect();
@@ -378,6 +421,21 @@ impl Gathered {
             },
         );
     }
+}
+
+/// The boundary around the pure steps of one mention: a panic in them is a defect of ours that only these words wake, and
+/// must not take other mentions along. Whoever panicked is noted by id; the panic itself is logged by the hook that
+/// `telemetry` sets.
+fn bounded<T>(mention: &StoredMention, poisonous: &mut Vec<String>, step: impl FnOnce() -> T) -> Option<T> {
+    if crate::broken::is("no-boundary") {
+        return Some(step());
+    }
+    // What a step borrows it only reads; the caches of the index survive a panic of their user.
+    let survived = catch_unwind(AssertUnwindSafe(step)).ok();
+    if survived.is_none() {
+        poisonous.push(mention.id.clone());
+    }
+    survived
 }
 
 fn parent_of<'a>(

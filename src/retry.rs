@@ -21,6 +21,10 @@ const DELIVERY_WAITS: [Duration; 9] = [
 /// The longest wait a peer may ask for with `Retry-After`.
 pub const HINT_MAX: Duration = Duration::from_secs(24 * 3600);
 
+/// The longest a source waits when our own database did not take what it said, unless its interval is longer: a disk that
+/// has room again is noticed within a minute (promise P12).
+const NOT_STORED_WAIT_MAX: Duration = Duration::from_secs(60);
+
 /// How long a delivery waits after its `failed_attempts`-th failure, or `None` when the plan is used up.
 ///
 /// A peer's hint is honoured up to [`HINT_MAX`], and never shortens the plan.
@@ -39,6 +43,11 @@ pub fn poll_wait(
     let cap = Duration::from_secs(3600).max(interval);
     let doubled = interval.saturating_mul(1 << failures_in_a_row.min(12)).min(cap);
     jittered(doubled, rng).max(hint.unwrap_or_default().min(HINT_MAX))
+}
+
+/// How long a source waits after its answer could not be stored for the `failures_in_a_row`-th time.
+pub fn not_stored_wait(interval: Duration, failures_in_a_row: u32, rng: &mut impl Rng) -> Duration {
+    poll_wait(interval, failures_in_a_row, None, rng).min(NOT_STORED_WAIT_MAX.max(interval))
 }
 
 /// `wait` with ± 10 % of chance, so that many of us do not come back at the same moment.
@@ -79,5 +88,7 @@ mod tests {
         assert!(poll_wait(interval, 0, None, &mut rng) <= Duration::from_secs(66));
         assert!(poll_wait(interval, 20, None, &mut rng) <= Duration::from_secs(3960));
         assert!(poll_wait(interval, 3, None, &mut rng) >= Duration::from_secs(400));
+        assert!(not_stored_wait(Duration::from_secs(10), 20, &mut rng) <= Duration::from_secs(60));
+        assert!(not_stored_wait(Duration::from_secs(300), 20, &mut rng) <= Duration::from_secs(300));
     }
 }

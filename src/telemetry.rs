@@ -63,6 +63,8 @@ pub struct Metrics {
     register_failures: Family<FailureLabel, Counter>,
     delivery_failures: Family<FailureLabel, Counter>,
     decision_delay: Histogram,
+    troubled: Counter,
+    unannounced: Counter,
     tickets_indexed: Gauge,
     waiting: Gauge<i64, AtomicI64>,
     parked: Gauge<i64, AtomicI64>,
@@ -72,6 +74,7 @@ pub struct Metrics {
     oldest_effect_age: Gauge<f64, AtomicU64>,
     register_age: Gauge<f64, AtomicU64>,
     sources_failing: Gauge<i64, AtomicI64>,
+    sources_silent: Gauge<i64, AtomicI64>,
 }
 
 impl Default for Metrics {
@@ -97,6 +100,8 @@ impl Metrics {
             register_failures: Family::default(),
             delivery_failures: Family::default(),
             decision_delay: Histogram::new([0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0]),
+            troubled: Counter::default(),
+            unannounced: Counter::default(),
             tickets_indexed: Gauge::default(),
             waiting: Gauge::default(),
             parked: Gauge::default(),
@@ -106,6 +111,7 @@ impl Metrics {
             oldest_effect_age: Gauge::default(),
             register_age: Gauge::default(),
             sources_failing: Gauge::default(),
+            sources_silent: Gauge::default(),
         };
         metrics.register();
         for kind in FailureKind::ALL {
@@ -150,6 +156,11 @@ impl Metrics {
             self.decision_delay.clone(),
         );
         registry.register(
+            "mentions_troubled",
+            "Times that judging a mention or writing its judgement failed",
+            self.troubled.clone(),
+        );
+        registry.register(
             "index_documents",
             "Tickets and problems in the matching index",
             self.tickets_indexed.clone(),
@@ -170,6 +181,16 @@ impl Metrics {
             self.register_age.clone(),
         );
         registry.register("sources_failing", "Sources that cannot be heard", self.sources_failing.clone());
+        registry.register(
+            "sources_silent",
+            "Sources that answer with empty lists for far longer than usual",
+            self.sources_silent.clone(),
+        );
+        registry.register(
+            "effects_unannounced",
+            "Effects given up that no other channel could tell people of",
+            self.unannounced.clone(),
+        );
     }
 
     /// A page was stored.
@@ -193,6 +214,11 @@ impl Metrics {
         self.decision_delay.observe(seconds);
     }
 
+    /// Judging a mention, or writing its judgement, failed.
+    pub fn troubled(&self) {
+        self.troubled.inc();
+    }
+
     /// An effect was delivered.
     pub fn delivered(&self) {
         self.delivered.inc();
@@ -201,6 +227,11 @@ impl Metrics {
     /// An effect was given up.
     pub fn died(&self) {
         self.died.inc();
+    }
+
+    /// This many effects were given up and no other channel was there to say so.
+    pub fn unannounced(&self, effects: usize) {
+        self.unannounced.inc_by(effects as u64);
     }
 
     /// A poll failed.
@@ -231,6 +262,7 @@ impl Metrics {
         oldest_effect_secs: f64,
         register_age_secs: Option<f64>,
         sources_failing: usize,
+        sources_silent: usize,
     ) {
         let of = |state: &str| effects.get(state).copied().unwrap_or(0);
         self.waiting.set(totals.waiting);
@@ -241,6 +273,7 @@ impl Metrics {
         self.oldest_effect_age.set(oldest_effect_secs);
         self.register_age.set(register_age_secs.unwrap_or(-1.0));
         self.sources_failing.set(sources_failing as i64);
+        self.sources_silent.set(sources_silent as i64);
     }
 
     /// All series in the OpenMetrics text format.
@@ -278,6 +311,17 @@ pub fn init_logs(format: LogFormat, default_level: &str) {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
+    std::panic::set_hook(Box::new(|panic| {
+        let place =
+            panic.location().map_or_else(String::new, |place| format!("{}:{}", place.file(), place.line()));
+        // A message that was put together may quote what somebody said; one that stands in the code cannot.
+        let said = panic
+            .payload()
+            .downcast_ref::<&'static str>()
+            .copied()
+            .unwrap_or("its message may quote a text and is left out");
+        tracing::error!(panic.place = %place, "A defect of gehoord: panic at {place}: {said}");
+    }));
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
 
-use super::{Channel, Letter};
+use super::notice::NoticeLetter;
+use super::{Channel, Letter, wording};
 use crate::failure::{Failure, FailureKind};
 
 /// Settings of the `log` channel.
@@ -56,6 +57,11 @@ impl Channel for Log {
             "exposure_arithmetic": dossier.exposure.arithmetic(letter.language.is_dutch()),
         });
         line.to_string()
+    }
+
+    fn compose_notice(&self, letter: &NoticeLetter) -> String {
+        let subject = wording::notice(letter).subject;
+        serde_json::json!({ "key": letter.key, "notice": letter.notice, "subject": subject }).to_string()
     }
 
     async fn deliver(&self, composed: &str, key: &str) -> Result<String, Failure> {

@@ -8,6 +8,7 @@ pub mod content;
 pub mod email;
 pub mod html;
 pub mod log;
+pub mod notice;
 pub mod plain;
 #[cfg(test)]
 mod peer;
@@ -31,6 +32,7 @@ use crate::decide::AlertKind;
 use crate::dossier::Dossier;
 use crate::failure::{Failure, FailureKind};
 use crate::source::client::Client;
+use notice::NoticeLetter;
 
 /// The kinds of channels, as they stand in `kind = "…"` of a `[[receiver]]`.
 pub const KINDS: &[&str] = &["email", "webhook", "slack", "log"];
@@ -44,6 +46,9 @@ pub const KINDS: &[&str] = &["email", "webhook", "slack", "log"];
 pub trait Channel {
     /// The bytes to send, as text.
     fn compose(&self, letter: &Letter) -> String;
+
+    /// The bytes of a notice about ourselves, as text.
+    fn compose_notice(&self, letter: &NoticeLetter) -> String;
 
     /// Sends what was composed.
     async fn deliver(&self, composed: &str, key: &str) -> Result<String, Failure>;
@@ -160,6 +165,20 @@ impl ChannelConfig {
         }
     }
 
+    /// The peer that it goes through, the same for channels that fail together; `None` when it reaches nobody.
+    pub fn peer(&self) -> Option<String> {
+        let origin = |kind: &str, url: &str| {
+            let origin = url::Url::parse(url).map(|url| url.origin().ascii_serialization());
+            Some(format!("{kind} {}", origin.unwrap_or_default()))
+        };
+        match self {
+            ChannelConfig::Email(config) => Some(format!("email {}:{}", config.host, config.port())),
+            ChannelConfig::Webhook(config) => origin("webhook", config.url.expose()),
+            ChannelConfig::Slack(config) => origin("slack", config.url.expose()),
+            ChannelConfig::Log(config) => config.path.as_ref().map(|path| format!("log {}", path.display())),
+        }
+    }
+
     fn validate(&self) -> Vec<String> {
         match self {
             ChannelConfig::Email(config) => config.validate(),
@@ -195,6 +214,16 @@ impl AnyChannel {
             AnyChannel::Webhook(channel) => channel.compose(letter),
             AnyChannel::Slack(channel) => channel.compose(letter),
             AnyChannel::Log(channel) => channel.compose(letter),
+        }
+    }
+
+    /// See [`Channel::compose_notice`].
+    pub fn compose_notice(&self, letter: &NoticeLetter) -> String {
+        match self {
+            AnyChannel::Email(channel) => channel.compose_notice(letter),
+            AnyChannel::Webhook(channel) => channel.compose_notice(letter),
+            AnyChannel::Slack(channel) => channel.compose_notice(letter),
+            AnyChannel::Log(channel) => channel.compose_notice(letter),
         }
     }
 

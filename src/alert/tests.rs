@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::content::{Alert, Part, SectionName};
+use super::notice::{Notice, NoticeLetter};
 use super::samples::{self, KEY, PAGE, letter};
 use super::{AnyChannel, ChannelConfig, Letter, html, plain, read_receivers, wording};
 use crate::clock::Clock;
@@ -346,13 +347,18 @@ fn everywhere(letter: &Letter) -> BTreeMap<&'static str, String> {
 }
 
 fn channel(settings: &str) -> AnyChannel {
-    let url = if settings.contains("log") { "" } else { "url = 'https://hooks.example/x'\n" };
+    let clock = Clock::test(samples::at("2026-11-24T10:15:00Z"));
+    AnyChannel::build(&config(settings), &Client::new().unwrap(), &clock).unwrap()
+}
+
+fn config(settings: &str) -> ChannelConfig {
+    let has_url = !settings.contains("'log'") && !settings.contains("'email'");
+    let url = if has_url { "url = 'https://hooks.example/x'\n" } else { "" };
     let table = toml::from_str(&format!("[[receiver]]\nname = 'x'\n{url}{settings}")).unwrap();
     let mut reader = Reader::new(table, Default::default());
     let config: ChannelConfig = read_receivers(&mut reader).remove(0).channel;
     assert_eq!(reader.finish(), Vec::<String>::new());
-    AnyChannel::build(&config, &Client::new().unwrap(), &Clock::test(samples::at("2026-11-24T10:15:00Z")))
-        .unwrap()
+    config
 }
 
 /// All strings of a JSON document.
@@ -392,4 +398,51 @@ fn the_key_is_in_every_alert() {
     for (channel, rendering) in everywhere(&letter(&dossier, AlertKind::Complaint, Language::English)) {
         assert!(rendering.contains(KEY), "{channel}");
     }
+}
+
+#[test]
+fn a_notice_says_what_is_the_matter_and_where_to_look_in_every_channel() {
+    let given_up = |target: &str, count| Notice::GivenUp { target: target.to_owned(), count };
+    let silent = Notice::Silent { source: "forum".to_owned(), since: samples::at("2026-11-22T09:00:00Z") };
+    for (notice, language, subject, link) in [
+        (given_up("crm:desk", 3), Language::Dutch, "3 opdrachten voor het CRM desk opgegeven", "/outbox"),
+        (given_up("crm:", 1), Language::Dutch, "1 opdracht voor het CRM opgegeven", "/outbox"),
+        (given_up("channel:ploeg", 1), Language::English, "1 message to ploeg given up", "/outbox"),
+        (given_up("channel:ploeg", 1200), Language::Dutch, "1.200 berichten aan ploeg opgegeven", "/outbox"),
+        (silent.clone(), Language::Dutch, "Bron forum geeft alleen nog lege lijsten", "/sources"),
+        (silent, Language::English, "Source forum answers with empty lists only", "/sources"),
+    ] {
+        let now = samples::at("2026-11-24T10:15:00Z");
+        let letter = NoticeLetter { key: KEY, notice: &notice, language, page_url: PAGE, now };
+        assert_eq!(wording::notice(&letter).subject, format!("[gehoord] {subject}"));
+        let email = "kind = 'email'\nhost = 'localhost'\nsecurity = 'none'\nfrom = 'desk@voorbeeld.example'\nto = ['ploeg@voorbeeld.example']";
+        for settings in [
+            email,
+            "kind = 'slack'",
+            "kind = 'slack'\nformat = 'mattermost'",
+            "kind = 'webhook'\nsecret = 'whsec_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0'",
+        ] {
+            let composed = chat_text(&channel(settings).compose_notice(&letter)).replace("=\r\n", "");
+            for said in [subject, &format!("{PAGE}{link}")] {
+                let said = letters_of(said);
+                assert!(letters_of(&composed).contains(&said), "{said} in {settings}: {composed}");
+            }
+        }
+        let line = channel("kind = 'log'").compose_notice(&letter);
+        assert!(line.contains(subject) && line.contains(KEY), "{line}");
+    }
+}
+
+#[test]
+fn channels_that_fail_together_have_the_same_peer() {
+    let peer = |settings: &str| config(settings).peer();
+    let email = |host: &str, port: &str| {
+        peer(&format!("kind = 'email'\nhost = '{host}'\n{port}\nfrom = 'a@b.example'\nto = ['c@b.example']"))
+    };
+    assert_eq!(email("mail.example", ""), email("mail.example", "port = 587"));
+    assert_ne!(email("mail.example", ""), email("other.example", ""));
+    let slack = peer("kind = 'slack'");
+    assert!(slack.as_ref().is_some_and(|peer| !peer.contains("/x")), "the token is no part of it: {slack:?}");
+    assert_ne!(peer("kind = 'log'\npath = 'a'"), peer("kind = 'log'\npath = 'b'"));
+    assert_eq!(peer("kind = 'log'"), None, "nobody reads that");
 }

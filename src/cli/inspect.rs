@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::decide::Mode;
 use crate::report;
 use crate::store::Store;
+use crate::watch::Findings;
 
 /// Gaps that are shown below the sources.
 const GAPS_SHOWN: i64 = 20;
@@ -43,7 +44,11 @@ pub async fn doctor(config: Config, as_json: bool) -> anyhow::Result<u8> {
     let app = App::build(config, Clock::System).await?;
     let mut findings = vec![(
         "database".to_owned(),
-        app.store.ping().await.map(|()| "answers".to_owned()).map_err(|e| format!("{e:#}")),
+        app.store
+            .check_writable()
+            .await
+            .map(|()| "answers and takes writes".to_owned())
+            .map_err(|e| format!("{e:#}")),
     )];
     for (name, answer) in app.poller.check_sources().await {
         findings.push((format!("source {name}"), answer.map_err(|failure| failure.to_string())));
@@ -54,6 +59,8 @@ pub async fn doctor(config: Config, as_json: bool) -> anyhow::Result<u8> {
     for (name, answer) in app.outbox.check_channels().await {
         findings.push((format!("receiver {name}"), answer.map_err(|failure| failure.to_string())));
     }
+    let waiting = Findings::look(&app.store, &app.poller.names()).await?;
+    findings.extend(waiting.lines().into_iter().map(|(what, line)| (what, Err(line))));
     let well = findings.iter().all(|(_, answer)| answer.is_ok());
     if as_json {
         let list: Vec<_> = findings
@@ -94,7 +101,8 @@ pub async fn sources(config: Config, poll_now: Option<&str>, as_json: bool) -> a
             .map(|state| {
                 json!({ "source": state.source, "last_success_at": state.last_success_at, "last_item_at": state.last_item_at,
                     "next_at": state.next_at, "failures": state.failures, "failing_since": state.failing_since,
-                    "failure_kind": state.failure_kind, "failure_message": state.failure_message, "suspended": state.suspended })
+                    "failure_kind": state.failure_kind, "failure_message": state.failure_message, "suspended": state.suspended,
+                    "empty_polls": state.hearing.empty_polls, "silent_since": state.hearing.silent_since })
             })
             .collect();
         let gaps: Vec<_> = gaps
@@ -114,7 +122,10 @@ pub async fn sources(config: Config, poll_now: Option<&str>, as_json: bool) -> a
     for state in &states {
         let trouble = match (&state.failing_since, &state.failure_message) {
             (Some(since), Some(message)) => format!("not heard since {since}: {message}"),
-            _ => "heard".to_owned(),
+            _ => match state.hearing.silent_since {
+                Some(since) => format!("empty lists only since {since}, far longer than usual"),
+                None => "heard".to_owned(),
+            },
         };
         let last = state.last_success_at.map_or("never".to_owned(), |at| at.to_string());
         table.add_row([state.source.clone(), last, state.next_at.to_string(), trouble]);

@@ -139,6 +139,7 @@ pub async fn explain(config: Config, pasted: &str, as_json: bool) -> anyhow::Res
         );
         return Ok(NOT_FOUND);
     };
+    let parked = store.is_parked(&mention.id).await?;
     let decisions = store.decisions(&mention.id).await?;
     let alerts = store.alerts_of_mention(&mention.id).await?;
     let dossier = dossier::gather(&store, &mention.id).await?;
@@ -155,7 +156,7 @@ pub async fn explain(config: Config, pasted: &str, as_json: bool) -> anyhow::Res
         "mention": { "id": mention.id, "source": mention.source, "external_id": mention.mention.external_id,
             "url": mention.mention.url, "published_at": mention.mention.published_at, "stored_at": mention.seen_at,
             "revision": mention.revision, "backfill": mention.backfill, "own_voice": mention.own_voice,
-            "removed_at": mention.removed_at, "flags": mention.mention.flags },
+            "removed_at": mention.removed_at, "flags": mention.mention.flags, "parked": parked },
         "assessment": dossier.as_ref().map(|dossier| &dossier.assessment),
         "answers": answers,
         "decisions": decisions.iter().map(|decision| json!({ "revision": decision.revision, "at": decision.at, "mode": decision.mode,
@@ -181,7 +182,9 @@ pub async fn explain(config: Config, pasted: &str, as_json: bool) -> anyhow::Res
             print_answer(&store, answer).await?;
         }
     }
-    if decisions.is_empty() {
+    if parked {
+        println!("parked, because processing it failed; see the log, then `gehoord release {}`", mention.id);
+    } else if decisions.is_empty() {
         println!("not decided yet");
     }
     for decision in &decisions {

@@ -1,12 +1,13 @@
 //! The command line: one subcommand, one function. Data goes to standard output, talk to standard error.
 //!
 //! - `serve`: run, health, migrate, bench. `inspect`: check, doctor, sources, report. `look_up`: match, explain, who.
-//! - `feed`: import, replay. `show`: demo.
+//! - `feed`: import, replay. `release`: release. `show`: demo.
 
 mod bench;
 mod feed;
 mod inspect;
 mod look_up;
+mod release;
 mod serve;
 mod show;
 
@@ -92,11 +93,17 @@ enum Command {
     /// What it prints on standard output quotes the customer's words and may name persons: keep it as you keep those.
     /// Standard error, where logs go, holds none of it. Exit code 4 when there is no such mention.
     Explain(ExplainArguments),
+    /// Try again what waits for a person: a parked mention, or an effect that was given up.
+    ///
+    /// Mend the cause first: a note in the CRM or a message to a receiver gets one more attempt. Exit code 4 when nothing of
+    /// that name waits.
+    Release(ReleaseArguments),
     /// Look a person up in the register by a full, partial or abbreviated name.
     Who(WhoArguments),
     /// Show what is known but not resolved: age, customers harmed, silent others. Needs a CRM, but no source.
     Report(Json),
-    /// Measure this machine: mentions per second, and the delay from a post to a mail. On a database of its own.
+    /// Measure this machine: mentions per second, the delay from a post to a mail, the cost of bad
+    /// neighbours. On a database of its own.
     Bench(bench::BenchArguments),
     /// Bring the database up to this version. `run` does it by itself.
     Migrate,
@@ -174,6 +181,16 @@ struct ExplainArguments {
 }
 
 #[derive(Debug, Args)]
+#[group(id = "which", required = true, multiple = false)]
+struct ReleaseArguments {
+    /// The mention (our id, the source's id, or its link) or the id of the effect.
+    what: Option<String>,
+    /// Everything that waits for a person.
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Debug, Args)]
 struct WhoArguments {
     /// The name, such as "Youp van 't H." or "J. de Vries".
     name: String,
@@ -223,6 +240,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
             look_up::match_text(config()?, &text.text, text.author.as_deref(), text.json.json).await
         }
         Command::Explain(explain) => look_up::explain(config()?, &explain.mention, explain.json.json).await,
+        Command::Release(release) => release::release(config()?, release.what.as_deref()).await,
         Command::Who(who) => look_up::who(config()?, &who.name, who.json.json).await,
         Command::Report(json) => inspect::report(config()?, json.json).await,
         Command::Bench(arguments) => bench::run(arguments).await,

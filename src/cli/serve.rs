@@ -66,8 +66,13 @@ pub async fn health(config: Config) -> anyhow::Result<u8> {
     let address = config.web.listen.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
     let url = format!("http://{address}/readyz").parse().context("web.listen is no address")?;
     match Client::new()?.send(Request::get(url)).await {
-        Ok(_) => {
+        Ok(answer) => {
             println!("ready");
+            // Only whoever may see the page is told the details.
+            let details: serde_json::Value = serde_json::from_str(&answer.text()).unwrap_or_default();
+            for line in details["details"]["waits_for_a_person"].as_array().into_iter().flatten() {
+                println!("{}", super::shown(line.as_str().unwrap_or_default()));
+            }
             Ok(OK)
         }
         Err(failure) => {

@@ -8,6 +8,7 @@ pub mod client;
 pub mod json;
 pub mod poller;
 pub mod seen;
+pub mod silence;
 pub mod walk;
 
 pub mod app_store;
@@ -204,6 +205,11 @@ impl SourceConfig {
 }
 
 impl AnySource {
+    /// Empty answers may mean that something is wrong. A recording ends, and what is pushed to is never asked.
+    pub fn can_fall_silent(&self) -> bool {
+        !matches!(self, AnySource::Replay(_) | AnySource::Webhook(_))
+    }
+
     /// Builds a source.
     ///
     /// # Errors

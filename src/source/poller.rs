@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, Unit, Zoned, tz::TimeZone};
 
+use super::silence::Hearing;
 use super::webhook::Webhook;
 use super::{AnySource, Item, Page};
 use crate::config::SourceCommon;
@@ -29,6 +30,8 @@ const LEASE: Duration = Duration::from_secs(90);
 const SUSPENDED_INTERVAL: Duration = Duration::from_secs(15 * 60);
 /// A source that fails for this many intervals leaves a listening gap.
 const GAP_AFTER_INTERVALS: u32 = 3;
+/// The reason of the gap that a silent source leaves.
+const EMPTY_ANSWERS: &str = "empty_answers";
 
 /// Polls the configured sources.
 #[derive(Debug)]
@@ -86,6 +89,7 @@ impl Poller {
 
     async fn poll(&self, common: &SourceCommon, source: &AnySource, lease: &Lease) -> anyhow::Result<Stored> {
         let mut sum = Stored::default();
+        let mut pass = Pass::default();
         for page_number in 1..=PAGES_PER_POLL {
             // Read anew for every page: the epoch in it is what the next page's move is compared with.
             let Some(state) = self.store.source_state(&common.name).await? else { break };
@@ -103,8 +107,18 @@ impl Poller {
             };
             let last_turn = page_number == PAGES_PER_POLL;
             let more = page.more;
-            let Some(stored) = self.store_page(common, &state, lease, page, last_turn, now).await? else {
-                break;
+            pass.answers |= source.can_fall_silent() && !page.unchanged;
+            pass.items += page.items.len();
+            pass.ends = !more || last_turn;
+            let stored = match self.store_page(common, &state, lease, page, pass, now).await {
+                Ok(Some(stored)) => stored,
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::error!(source.name = %common.name, "What {} said could not be stored: {error:#}", common.name);
+                    let failure = Failure::new(FailureKind::NotStored, "an answer could not be stored");
+                    self.note_failure(common, &state, &failure, now).await?;
+                    break;
+                }
             };
             sum.add(&stored);
             if !more || !self.store.renew_lease(lease, LEASE).await? {
@@ -121,20 +135,24 @@ impl Poller {
         state: &SourceState,
         lease: &Lease,
         page: Page,
-        last_turn: bool,
+        pass: Pass,
         now: Timestamp,
     ) -> anyhow::Result<Option<Stored>> {
         let interval = Duration::from_secs(common.interval_secs);
-        let wait = if page.more && last_turn {
+        let wait = if page.more && pass.ends {
             Duration::ZERO
         } else {
             interval.max(page.wait.unwrap_or_default().min(retry::HINT_MAX))
         };
         let to = CursorMove {
             cursor: page.cursor.clone(),
-            next_at: if page.more && !last_turn { now } else { now + wait },
+            next_at: if pass.ends { now + wait } else { now },
             items: page.items.len(),
-            unchanged: page.unchanged,
+            hearing: if pass.ends && pass.answers {
+                state.hearing.after(pass.items, state.last_item_at, now)
+            } else {
+                state.hearing
+            },
             caught_up: !page.more,
         };
         let missed = page.missed.clone();
@@ -151,8 +169,11 @@ impl Poller {
             tracing::warn!(source.name = %common.name, "Somebody else polled {} meanwhile; this page is dropped", common.name);
             return Ok(None);
         }
-        self.store.close_gap(&mut tx, &common.name, now).await?;
+        if to.hearing.silent_since.is_none() {
+            self.store.close_gap(&mut tx, &common.name, now).await?;
+        }
         tx.commit().await?;
+        self.note_silence(common, state, &to.hearing).await?;
         if let Some(reason) = missed {
             let from = state.last_success_at.unwrap_or(now);
             // One alarm when the trouble begins, not one for every poll that meets it again.
@@ -169,6 +190,26 @@ impl Poller {
         Ok(Some(stored))
     }
 
+    /// A source that falls silent is not heard, although it answers: a gap from its last item on, and one alarm.
+    async fn note_silence(
+        &self,
+        common: &SourceCommon,
+        state: &SourceState,
+        hearing: &Hearing,
+    ) -> anyhow::Result<()> {
+        let name = &common.name;
+        match (state.hearing.silent_since, hearing.silent_since) {
+            (None, Some(since)) => {
+                tracing::error!(source.name = %name, "Source {name} has answered with empty lists since {since}, far longer than is usual for it; \
+                    check that its search terms and account still exist");
+                self.store.open_gap(name, since, EMPTY_ANSWERS).await?;
+            }
+            (Some(_), None) => tracing::info!(source.name = %name, "Source {name} brings items again"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        Ok(())
+    }
+
     async fn note_failure(
         &self,
         common: &SourceCommon,
@@ -178,8 +219,12 @@ impl Poller {
     ) -> anyhow::Result<()> {
         let interval = Duration::from_secs(common.interval_secs);
         let suspended = failure.kind.disposition() != Disposition::Retry;
-        let planned =
-            retry::poll_wait(interval, state.failures as u32 + 1, failure.retry_after, &mut process_rng());
+        let in_a_row = state.failures as u32 + 1;
+        let planned = if failure.kind == FailureKind::NotStored {
+            retry::not_stored_wait(interval, in_a_row, &mut process_rng())
+        } else {
+            retry::poll_wait(interval, in_a_row, failure.retry_after, &mut process_rng())
+        };
         let wait = if suspended { planned.max(SUSPENDED_INTERVAL) } else { planned };
         self.store.note_poll_failure(&common.name, failure, now + wait, suspended).await?;
         self.metrics.poll_failed(failure.kind);
@@ -245,6 +290,17 @@ impl Poller {
         }
         answers
     }
+}
+
+/// What the pages of one poll have brought so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pass {
+    /// Items on its pages.
+    items: usize,
+    /// One of them was an answer that tells whether there is news, which "nothing changed" is not.
+    answers: bool,
+    /// The present page is its last.
+    ends: bool,
 }
 
 /// A fetched page as the store takes it: cleaned, with our own voice marked.

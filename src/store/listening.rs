@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::Row;
 
-use super::{Store, Tx, get, get_flag, get_time, get_time_maybe};
+use super::{Store, Tx, get, get_flag, get_time, get_time_maybe, millis};
 use crate::failure::Failure;
 use crate::ids;
+use crate::source::silence::Hearing;
 
 /// A right that one replica holds for a while. Writes made under it name its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +48,8 @@ pub struct SourceState {
     pub failure_message: Option<String>,
     /// Only probed slowly, because a person must act.
     pub suspended: bool,
-    /// Complete answers without any item in a row.
-    pub empty_polls: i64,
+    /// What its answers brought, and whether it has fallen silent.
+    pub hearing: Hearing,
 }
 
 /// A time in which a source was not heard.
@@ -172,17 +173,20 @@ impl Store {
             "UPDATE source_state SET cursor = $1, epoch = epoch + 1, next_at = $2, last_success_at = $3, \
              first_success_at = COALESCE(first_success_at, $3), \
              last_item_at = CASE WHEN $4 > 0 THEN $3 ELSE last_item_at END, \
-             empty_polls = CASE WHEN $4 > 0 THEN 0 WHEN $5 = 1 THEN empty_polls ELSE empty_polls + 1 END, \
-             backfilled = CASE WHEN $6 = 1 THEN 1 ELSE backfilled END, \
+             heard_polls = $5, empty_polls = $6, usual_empty_polls = $7, silent_since = $8, \
+             backfilled = CASE WHEN $9 = 1 THEN 1 ELSE backfilled END, \
              failures = 0, failing_since = NULL, failure_kind = NULL, failure_message = NULL, suspended = 0 \
-             WHERE source = $7 AND epoch = $8 \
-             AND EXISTS (SELECT 1 FROM lease WHERE name = $9 AND token = $10)",
+             WHERE source = $10 AND epoch = $11 \
+             AND EXISTS (SELECT 1 FROM lease WHERE name = $12 AND token = $13)",
         )
         .bind(&to.cursor)
         .bind(to.next_at.as_millisecond())
         .bind(now)
         .bind(to.items as i64)
-        .bind(to.unchanged as i64)
+        .bind(to.hearing.heard_polls)
+        .bind(to.hearing.empty_polls)
+        .bind(to.hearing.usual_empty_polls)
+        .bind(millis(to.hearing.silent_since))
         .bind(to.caught_up as i64)
         .bind(&seen.source)
         .bind(seen.epoch)
@@ -347,8 +351,8 @@ pub struct CursorMove {
     pub next_at: Timestamp,
     /// How many items the answer carried.
     pub items: usize,
-    /// The source said that nothing changed (HTTP 304): not an empty answer.
-    pub unchanged: bool,
+    /// What its answers brought, this one included.
+    pub hearing: Hearing,
     /// Nothing more waits at this moment.
     pub caught_up: bool,
 }
@@ -377,6 +381,11 @@ fn source_state(row: &sqlx::any::AnyRow) -> anyhow::Result<SourceState> {
         failure_kind: get(row, "failure_kind")?,
         failure_message: get(row, "failure_message")?,
         suspended: get_flag(row, "suspended")?,
-        empty_polls: get(row, "empty_polls")?,
+        hearing: Hearing {
+            heard_polls: get(row, "heard_polls")?,
+            empty_polls: get(row, "empty_polls")?,
+            usual_empty_polls: get(row, "usual_empty_polls")?,
+            silent_since: get_time_maybe(row, "silent_since")?,
+        },
     })
 }

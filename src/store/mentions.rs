@@ -30,6 +30,17 @@ pub struct IncomingPage {
     pub backfill: bool,
 }
 
+/// A mention that the pipeline failed on too often, and that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParkedMention {
+    /// Its id.
+    pub id: String,
+    /// Configured name of its source.
+    pub source: String,
+    /// When it was stored.
+    pub seen_at: Timestamp,
+}
+
 /// What storing a page did, for conservation: everything that came in is counted in one of these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
@@ -467,13 +478,69 @@ impl Store {
         Ok(parents)
     }
 
-    /// Counts a failure of the pipeline on a mention. At [`TROUBLE_MAX`] it is no longer handed out.
-    pub async fn note_trouble(&self, mention_id: &str) -> anyhow::Result<()> {
-        sqlx::query("UPDATE mention SET trouble = trouble + 1 WHERE id = $1")
+    /// Counts a failure of the pipeline on a mention, and returns how many it has had. At [`TROUBLE_MAX`] it is parked: no
+    /// longer handed out.
+    pub async fn note_trouble(&self, mention_id: &str) -> anyhow::Result<i64> {
+        let row = sqlx::query("UPDATE mention SET trouble = trouble + 1 WHERE id = $1 RETURNING trouble")
             .bind(mention_id)
-            .execute(self.db.write())
+            .fetch_optional(self.db.write())
             .await?;
-        Ok(())
+        row.map_or(Ok(0), |row| get(&row, "trouble"))
+    }
+
+    /// The mentions that are parked, the oldest first.
+    pub async fn parked_mentions(&self, limit: i64) -> anyhow::Result<Vec<ParkedMention>> {
+        let rows = sqlx::query(
+            "SELECT id, source, seen_at FROM mention WHERE waiting = 1 AND trouble >= $1 ORDER BY seen_at LIMIT $2",
+        )
+        .bind(TROUBLE_MAX)
+        .bind(limit)
+        .fetch_all(self.db.read())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ParkedMention {
+                    id: get(row, "id")?,
+                    source: get(row, "source")?,
+                    seen_at: get_time(row, "seen_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Whether a mention is parked.
+    pub async fn is_parked(&self, mention_id: &str) -> anyhow::Result<bool> {
+        let row = sqlx::query("SELECT 1 FROM mention WHERE id = $1 AND waiting = 1 AND trouble >= $2")
+            .bind(mention_id)
+            .bind(TROUBLE_MAX)
+            .fetch_optional(self.db.read())
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// Gives a parked mention to the pipeline again, because a person said so. False: it is not parked.
+    pub async fn release_mention(&self, mention_id: &str, actor: &str) -> anyhow::Result<bool> {
+        let mut tx = self.begin().await?;
+        let released =
+            sqlx::query("UPDATE mention SET trouble = 0 WHERE id = $1 AND waiting = 1 AND trouble >= $2")
+                .bind(mention_id)
+                .bind(TROUBLE_MAX)
+                .execute(&mut *tx.tx)
+                .await?
+                .rows_affected()
+                == 1;
+        if released {
+            self.audit(
+                &mut tx,
+                actor,
+                "release",
+                &format!("mention {mention_id}"),
+                "given to the pipeline again",
+            )
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(released)
     }
 }
 

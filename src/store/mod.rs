@@ -69,6 +69,20 @@ impl Store {
         Ok(())
     }
 
+    /// Writes one small row, to know that the database takes what we hear: a full disk, a file system that became
+    /// read-only, or a database that only reads still answer [`Store::ping`].
+    pub async fn check_writable(&self) -> anyhow::Result<()> {
+        sqlx::query(
+            "INSERT INTO installation (name, value) VALUES ('write_check', $1) \
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(self.clock.now().as_millisecond().to_string())
+        .execute(self.db.write())
+        .await
+        .context("the database takes no writes; is its disk full, or is it read-only?")?;
+        Ok(())
+    }
+
     /// Writes down who did what.
     pub async fn audit(
         &self,

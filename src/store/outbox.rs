@@ -12,6 +12,7 @@ use sqlx::any::AnyRow;
 
 use super::db::ours;
 use super::{Store, Tx, get, get_json, get_time, json};
+use crate::alert::notice::Notice;
 use crate::decide::CrmStep;
 use crate::failure::Failure;
 use crate::ids;
@@ -24,6 +25,11 @@ pub enum Intent {
     Alert {
         /// The alert.
         alert_id: String,
+    },
+    /// Tell the receiver of the target about trouble of our own.
+    Notice {
+        /// What.
+        notice: Notice,
     },
     /// Do something in a CRM.
     Crm {
@@ -109,7 +115,8 @@ impl Store {
             let place = self.next_in_thread(tx, &effect.thread).await?;
             written += sqlx::query(
                 "INSERT INTO effect (id, key, target, thread, thread_seq, lane, intent, state, open, next_at, attempts, \
-                 created_at, cause) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12) ON CONFLICT (key) DO NOTHING",
+                 created_at, cause, announced) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, $13) \
+                 ON CONFLICT (key) DO NOTHING",
             )
             .bind(ids::new_id(now))
             .bind(&effect.key)
@@ -123,6 +130,8 @@ impl Store {
             .bind(effect.due_at.as_millisecond())
             .bind(now.as_millisecond())
             .bind(&effect.cause)
+            // A notice that dies is no reason for another one: it stands on the page, in the metrics and in the log.
+            .bind(matches!(effect.intent, Intent::Notice { .. }) as i64)
             .execute(&mut *tx.tx)
             .await?
             .rows_affected() as usize;
@@ -309,7 +318,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let revived = sqlx::query(
             "UPDATE effect SET state = 'ready', open = 1, next_at = $1, failure_kind = NULL, \
-             failure_message = NULL, finished_at = NULL WHERE id = $2 AND state = 'dead'",
+             failure_message = NULL, finished_at = NULL, announced = 0 WHERE id = $2 AND state = 'dead'",
         )
         .bind(self.clock().now().as_millisecond())
         .bind(id)
@@ -322,6 +331,55 @@ impl Store {
         }
         tx.commit().await?;
         Ok(revived)
+    }
+
+    /// Targets with effects that died and that nobody was told about yet.
+    pub async fn unannounced_targets(&self) -> anyhow::Result<Vec<String>> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT target FROM effect WHERE state = 'dead' AND announced = 0 ORDER BY target",
+        )
+        .fetch_all(self.db.read())
+        .await?;
+        rows.iter().map(|row| get(row, "target")).collect()
+    }
+
+    /// Takes the effects of a target that died and were not announced, and owes in the same transaction what `notices` makes
+    /// of their number and of the id of one of them. Returns the number; 0 when there were none.
+    pub async fn announce_dead(
+        &self,
+        target: &str,
+        now: Timestamp,
+        notices: impl FnOnce(usize, &str) -> Vec<NewEffect>,
+    ) -> anyhow::Result<usize> {
+        let mut tx = self.begin().await?;
+        let rows = sqlx::query(
+            "UPDATE effect SET announced = 1 WHERE target = $1 AND state = 'dead' AND announced = 0 RETURNING id",
+        )
+        .bind(target)
+        .fetch_all(&mut *tx.tx)
+        .await?;
+        let ids = rows.iter().map(|row| get(row, "id")).collect::<anyhow::Result<Vec<String>>>()?;
+        let Some(first) = ids.iter().min() else { return Ok(0) };
+        self.insert_effects(&mut tx, &notices(ids.len(), first), now).await?;
+        tx.commit().await?;
+        Ok(ids.len())
+    }
+
+    /// Owes effects in a transaction of their own.
+    pub async fn owe_effects(&self, effects: &[NewEffect], now: Timestamp) -> anyhow::Result<usize> {
+        let mut tx = self.begin().await?;
+        let written = self.insert_effects(&mut tx, effects, now).await?;
+        tx.commit().await?;
+        Ok(written)
+    }
+
+    /// When something was last owed because of `cause`.
+    pub async fn last_owed_for(&self, cause: &str) -> anyhow::Result<Option<Timestamp>> {
+        let row = sqlx::query("SELECT MAX(created_at) AS at FROM effect WHERE cause = $1")
+            .bind(cause)
+            .fetch_one(self.db.read())
+            .await?;
+        super::get_time_maybe(&row, "at")
     }
 
     /// Every target that something is owed to.

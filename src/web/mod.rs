@@ -37,6 +37,7 @@ use crate::app::App;
 use crate::config::Language;
 use crate::demo::mailbox::Mailbox;
 use guard::Guard;
+use health::WriteProbe;
 use server::Limits;
 use tally::Tally;
 use words::Words;
@@ -73,6 +74,7 @@ async fn serve_site(
     let site = Site {
         app,
         guard: Arc::new(guard),
+        writes: Arc::default(),
         mailbox,
         pushes: Arc::default(),
         limits,
@@ -86,6 +88,7 @@ async fn serve_site(
 struct Site {
     app: App,
     guard: Arc<Guard>,
+    writes: Arc<WriteProbe>,
     /// The mails of the demo.
     mailbox: Option<Mailbox>,
     /// Requests of each webhook by its senders' addresses.

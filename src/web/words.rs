@@ -387,6 +387,9 @@ impl Words {
             FailureKind::UnknownOutcome => {
                 "misschien is het al aangekomen; dat wordt nagekeken voor een nieuwe poging"
             }
+            FailureKind::NotStored => {
+                "kijk naar onze eigen database en de schijf waarop die staat; in het logboek staat wat ze zei. Het wordt vanzelf opnieuw geprobeerd"
+            }
             FailureKind::Internal => "dit is een fout van gehoord; meld hem met de regel uit het logboek",
         }
     }
@@ -440,6 +443,8 @@ const STATES: &[(&str, &str, &str)] = &[
     ("blocked", "adres niet toegestaan", "address not allowed"),
     ("quota_spent", "eigen tegoed op", "own allowance used up"),
     ("unknown_outcome", "afloop onbekend", "outcome unknown"),
+    ("not_stored", "niet op te slaan", "could not be stored"),
+    ("empty_answers", "geeft alleen nog lege lijsten", "answers with empty lists only"),
     ("internal", "eigen fout", "a defect of ours"),
 ];
 

@@ -169,6 +169,54 @@ fn what_explain_quotes_stands_on_standard_output_only_and_its_help_says_so() {
     assert!(help.contains("quotes the customer's words"), "{help}");
 }
 
+#[test]
+fn a_panic_is_logged_by_its_place_and_never_quotes_anybody() {
+    if !cfg!(feature = "deliberately-broken") {
+        assert!(
+            std::env::var_os("GEHOORD_TEST_REQUIRE").is_none(),
+            "run with --features deliberately-broken"
+        );
+        eprintln!("SKIPPED: needs --features deliberately-broken, which scripts/test sets");
+        return;
+    }
+    let folder = folder();
+    let line =
+        r#"{"external_id":"r1","author":{"external_id":"piet"},"text":"Veldnet kanariewoord gifpil-assess"}"#;
+    std::fs::write(folder.path().join("recording.jsonl"), format!("{line}\n")).unwrap();
+    let output = gehoord(folder.path(), &["replay", "recording.jsonl"]);
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && log.contains("panic at src/broken.rs:"), "{output:?}");
+    assert!(!log.contains("kanariewoord") && !said(&output).contains("kanariewoord"), "{log}");
+}
+
+#[test]
+fn what_waits_for_a_person_is_told_by_doctor_and_explain_and_can_be_released() {
+    let folder = folder();
+    let line =
+        r#"{"external_id":"r1","author":{"external_id":"piet"},"text":"Veldnet doet niets, belachelijk!"}"#;
+    std::fs::write(folder.path().join("recording.jsonl"), format!("{line}\n")).unwrap();
+    assert!(gehoord(folder.path(), &["replay", "recording.jsonl"]).status.success());
+    assert_eq!(gehoord(folder.path(), &["doctor"]).status.code(), Some(0));
+    assert_eq!(gehoord(folder.path(), &["release", "r1"]).status.code(), Some(4), "it is not parked");
+    let url = format!("sqlite://{}", folder.path().join("gehoord.db").display());
+    tokio::runtime::Runtime::new()
+        .unwrap()
+        .block_on(crate::support::execute(&url, "UPDATE mention SET waiting = 1, decided = 0, trouble = 3"));
+    let doctor = gehoord(folder.path(), &["doctor"]);
+    assert_eq!(doctor.status.code(), Some(5));
+    assert!(said(&doctor).contains("NOT WELL mentions: 1 parked"), "{doctor:?}");
+    assert!(said(&gehoord(folder.path(), &["explain", "r1"])).contains("gehoord release"));
+    assert_eq!(gehoord(folder.path(), &["release"]).status.code(), Some(2), "what?");
+    let release = gehoord(folder.path(), &["release", "r1"]);
+    assert_eq!(release.status.code(), Some(0), "{release:?}");
+    assert_eq!(
+        gehoord(folder.path(), &["release", "--all"]).status.code(),
+        Some(4),
+        "nothing waits any more"
+    );
+    assert_eq!(gehoord(folder.path(), &["doctor"]).status.code(), Some(0));
+}
+
 /// A daemon that is killed when the test ends.
 struct Daemon(Child);
 

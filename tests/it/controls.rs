@@ -5,12 +5,14 @@
 use std::process::{Command, Stdio};
 
 /// Which defect must turn which test red.
-const CONTROLS: [(&str, &str); 5] = [
+const CONTROLS: [(&str, &str); 7] = [
     ("order", "store::many_claimers_keep_every_thread_in_order_and_claim_nothing_twice"),
     ("fence", "store::a_lost_claim_can_write_nothing_and_the_next_attempt_knows_of_it"),
     ("silent", "faults::any_one_write_to_the_ticket_system_may_fail"),
     ("dedup-key", "faults::any_one_write_to_the_ticket_system_may_fail"),
     ("ack-first", "faults::any_one_write_to_the_ticket_system_may_fail"),
+    ("no-boundary", "trouble::f9_a_mention_that_panics_is_parked_and_the_others_go_on"),
+    ("cursor-tx", "trouble::an_answer_that_cannot_be_stored_is_asked_for_again"),
 ];
 
 #[test]

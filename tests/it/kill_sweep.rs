@@ -342,7 +342,7 @@ async fn occurrences(template: &Path, call: &str) -> usize {
     .unwrap()
 }
 
-fn strace_is_missing() -> bool {
+pub fn strace_is_missing() -> bool {
     let missing = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err();
     assert!(
         !(missing && std::env::var_os("GEHOORD_TEST_REQUIRE").is_some()),

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that must stay pure.
-const PURE: [&str; 13] = [
+const PURE: [&str; 15] = [
     "assess",
     "recognise",
     "matching",
@@ -18,6 +18,8 @@ const PURE: [&str; 13] = [
     "retry",
     "failure",
     "alert/wording",
+    "alert/notice",
+    "source/silence",
 ];
 /// What a pure module must not name.
 const IMPURE: [&str; 10] = [

@@ -241,10 +241,36 @@ notify = ["webcare"]
 
     /// The alerts that arrived since the last look.
     pub fn new_alerts(&mut self) -> Vec<Value> {
-        let text = std::fs::read_to_string(&self.alerts).unwrap_or_default();
-        let all: Vec<Value> =
-            text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+        let mut all = self.lines();
+        all.retain(|line| line["notice"].is_null());
         all[std::mem::replace(&mut self.read, all.len())..].to_vec()
+    }
+
+    /// All notices about gehoord itself that arrived.
+    pub fn notices(&self) -> Vec<Value> {
+        let mut all = self.lines();
+        all.retain(|line| !line["notice"].is_null());
+        all
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(&self.alerts).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+    }
+
+    /// The same world around a daemon with another configuration.
+    pub async fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) {
+        let mut config = (*self.app.config).clone();
+        change(&mut config);
+        let client =
+            Client::with_rate(std::num::NonZeroU32::new(100_000).expect("not zero")).expect("a client");
+        self.app = App::with_parts(config, self.app.store.clone(), client).await.expect("the app is built");
+        self.work().await;
+    }
+
+    /// The address of the database.
+    pub fn database(&self) -> &str {
+        &self.test.url
     }
 
     /// Exactly one alert arrived since the last look.

@@ -6,6 +6,7 @@ use gehoord::decide::CrmStep;
 use gehoord::failure::{Failure, FailureKind};
 use gehoord::mention::{Author, Mention, Rating};
 use gehoord::register::{Contact, ContactKey, Problem, RegisterPage, Ticket};
+use gehoord::source::silence::Hearing;
 use gehoord::store::listening::CursorMove;
 use gehoord::store::mentions::{IncomingPage, Stored};
 use gehoord::store::outbox::{Intent, NewEffect, Outcome};
@@ -156,7 +157,7 @@ async fn the_cursor_moves_only_for_the_holder_who_saw_it_last() {
             cursor: cursor.into(),
             next_at: start(),
             items: 3,
-            unchanged: false,
+            hearing: Hearing { heard_polls: 1, ..Hearing::default() },
             caught_up: true,
         };
         let mut tx = store.begin().await.unwrap();

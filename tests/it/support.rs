@@ -77,6 +77,34 @@ pub async fn execute(url: &str, sql: &str) {
     pool.close().await;
 }
 
+/// Makes the database refuse one kind of write, such as "INSERT ON mention", like a disk that is full just there. With
+/// `only` it refuses rows of which that is true, such as "NEW.id = 'x'".
+pub async fn refuse(url: &str, write: &str, only: Option<&str>) {
+    let when = only.map_or(String::new(), |only| format!("WHEN ({only})"));
+    if url.starts_with("sqlite:") {
+        let sql = format!(
+            "CREATE TRIGGER refusal BEFORE {write} {when} BEGIN SELECT RAISE(ABORT, 'refused by the test'); END"
+        );
+        execute(url, &sql).await;
+    } else {
+        execute(
+            url,
+            "CREATE OR REPLACE FUNCTION refusing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             RAISE EXCEPTION 'refused by the test'; END $$",
+        )
+        .await;
+        let sql =
+            format!("CREATE TRIGGER refusal BEFORE {write} FOR EACH ROW {when} EXECUTE FUNCTION refusing()");
+        execute(url, &sql).await;
+    }
+}
+
+/// Lets the database take again what [`refuse`] made it refuse. `table` is that of the write.
+pub async fn refuse_no_more(url: &str, table: &str) {
+    let of = if url.starts_with("sqlite:") { String::new() } else { format!(" ON {table}") };
+    execute(url, &format!("DROP TRIGGER refusal{of}")).await;
+}
+
 /// Reads one number beside the store.
 pub async fn number(url: &str, sql: &str) -> i64 {
     use sqlx::Row;

@@ -6,6 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use jiff::Timestamp;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Message, MultiPart, SinglePart};
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::Addresses;
 use crate::alert::content::{Alert, Part, Section, SectionName};
+use crate::alert::notice::NoticeLetter;
 use crate::alert::{Letter, html, plain, wording};
 
 /// Everything that a delivery needs, as it is frozen in the outbox.
@@ -31,12 +33,27 @@ pub fn compose(addresses: &Addresses, letter: &Letter) -> Envelope {
     compose_by(addresses, letter, [wording::alert, bare])
 }
 
+/// Composes the message of a notice about ourselves.
+pub fn compose_notice(addresses: &Addresses, letter: &NoticeLetter) -> Envelope {
+    let head = Head { key: letter.key, thread: None, date: letter.now };
+    envelope(addresses, guarded(|| message(addresses, &head, &wording::notice(letter))))
+}
+
 /// Composes with the first of these wordings that works.
 fn compose_by(addresses: &Addresses, letter: &Letter, wordings: [fn(&Letter) -> Alert; 2]) -> Envelope {
-    let message = wordings.into_iter().find_map(|wording| {
-        let building = AssertUnwindSafe(|| message(addresses, letter, &wording(letter)));
-        catch_unwind(building).ok().flatten()
-    });
+    let dossier = letter.dossier;
+    let case = dossier.case.as_ref().map_or(dossier.mention.id.as_str(), |case| case.id.as_str());
+    let head = Head { key: letter.key, thread: Some(case), date: dossier.now };
+    let message =
+        wordings.into_iter().find_map(|wording| guarded(|| message(addresses, &head, &wording(letter))));
+    envelope(addresses, message)
+}
+
+fn guarded(building: impl FnOnce() -> Option<String>) -> Option<String> {
+    catch_unwind(AssertUnwindSafe(building)).ok().flatten()
+}
+
+fn envelope(addresses: &Addresses, message: Option<String>) -> Envelope {
     let address = |mailbox: &lettre::message::Mailbox| mailbox.email.to_string();
     Envelope {
         from: address(&addresses.from),
@@ -45,23 +62,31 @@ fn compose_by(addresses: &Addresses, letter: &Letter, wordings: [fn(&Letter) -> 
     }
 }
 
-fn message(addresses: &Addresses, letter: &Letter, alert: &Alert) -> Option<String> {
+/// What stands in the header beside addresses and subject.
+struct Head<'a> {
+    key: &'a str,
+    /// What it is a message of, so that a mail program keeps them together.
+    thread: Option<&'a str>,
+    date: Timestamp,
+}
+
+fn message(addresses: &Addresses, head: &Head, alert: &Alert) -> Option<String> {
     let domain = addresses.from.email.domain();
-    let id = token(letter.key);
-    let case =
-        letter.dossier.case.as_ref().map_or(letter.dossier.mention.id.as_str(), |case| case.id.as_str());
-    let thread = format!("<case-{}@{domain}>", token(case));
+    let id = token(head.key);
     let raw =
         |name: &'static str, value: String| HeaderValue::new(HeaderName::new_from_ascii_str(name), value);
     let mut builder = Message::builder()
         .from(addresses.from.clone())
         .reply_to(addresses.reply_to.clone())
         .subject(alert.subject.clone())
-        .date(letter.dossier.now.into())
-        .message_id(Some(format!("<{id}@{domain}>")))
+        .date(head.date.into())
+        .message_id(Some(format!("<{id}@{domain}>")));
+    if let Some(thread) = head.thread {
         // The first mail of a case refers to a message that never was: mail programs thread by it all the same.
-        .in_reply_to(thread.clone())
-        .references(thread)
+        let thread = format!("<case-{}@{domain}>", token(thread));
+        builder = builder.in_reply_to(thread.clone()).references(thread);
+    }
+    builder = builder
         .raw_header(raw("Auto-Submitted", "auto-generated".to_owned()))
         .raw_header(raw("X-Gehoord-Key", id.clone()));
     for recipient in &addresses.to {

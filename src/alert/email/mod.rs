@@ -18,6 +18,7 @@ use lettre::message::Mailbox;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, TlsParameters, TlsParametersBuilder};
 use serde::Deserialize;
 
+use super::notice::NoticeLetter;
 use super::{Channel, Letter};
 use crate::config::secret::Secret;
 use crate::failure::{Failure, FailureKind};
@@ -152,7 +153,7 @@ impl Config {
         errors
     }
 
-    fn port(&self) -> u16 {
+    pub(super) fn port(&self) -> u16 {
         self.port.unwrap_or(self.security.usual_port())
     }
 
@@ -208,6 +209,11 @@ pub fn build(config: Config) -> anyhow::Result<Email> {
 impl Channel for Email {
     fn compose(&self, letter: &Letter) -> String {
         let envelope = message::compose(&self.addresses, letter);
+        serde_json::to_string(&envelope).expect("our own types are always JSON")
+    }
+
+    fn compose_notice(&self, letter: &NoticeLetter) -> String {
+        let envelope = message::compose_notice(&self.addresses, letter);
         serde_json::to_string(&envelope).expect("our own types are always JSON")
     }
 

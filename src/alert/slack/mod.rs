@@ -13,6 +13,8 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::content::Alert;
+use super::notice::NoticeLetter;
 use super::progress::Progress;
 use super::{Channel, Letter, wording};
 use crate::config::secret::Secret;
@@ -63,6 +65,14 @@ pub fn build(config: Config, client: Client) -> Slack {
 }
 
 impl Slack {
+    fn messages(&self, alert: &Alert) -> String {
+        let messages: Vec<Value> = match self.config.format {
+            Format::Slack => blocks::messages(alert),
+            Format::Mattermost => markdown::messages(alert),
+        };
+        json!({ "messages": messages }).to_string()
+    }
+
     async fn post(&self, message: &Value) -> Result<(), Failure> {
         let request = Request::new(Method::POST, super::parsed_url(self.config.url.expose())?).json(message);
         let answer = self.client.send(request).await?;
@@ -72,12 +82,11 @@ impl Slack {
 
 impl Channel for Slack {
     fn compose(&self, letter: &Letter) -> String {
-        let alert = wording::alert(letter);
-        let messages: Vec<Value> = match self.config.format {
-            Format::Slack => blocks::messages(&alert),
-            Format::Mattermost => markdown::messages(&alert),
-        };
-        json!({ "messages": messages }).to_string()
+        self.messages(&wording::alert(letter))
+    }
+
+    fn compose_notice(&self, letter: &NoticeLetter) -> String {
+        self.messages(&wording::notice(letter))
     }
 
     async fn deliver(&self, composed: &str, key: &str) -> Result<String, Failure> {

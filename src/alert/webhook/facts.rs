@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::alert::Letter;
 use crate::alert::content::{Alert, Part, SectionName, followable};
+use crate::alert::notice::NoticeLetter;
 use crate::alert::plain;
 use crate::config::Language;
 use crate::dossier::{AnswerFacts, Dossier};
@@ -44,6 +45,21 @@ pub fn body(letter: &Letter, alert: &Alert) -> String {
         text = whole(&data);
     }
     text
+}
+
+/// The body of a notice about ourselves: `{"type":"gehoord.notice","timestamp":…,"data":{…}}`.
+pub fn notice_body(letter: &NoticeLetter, alert: &Alert) -> String {
+    json!({
+        "type": "gehoord.notice",
+        "timestamp": letter.now.to_string(),
+        "data": {
+            "key": letter.key,
+            "notice": letter.notice,
+            "subject": alert.subject,
+            "sections": sections(alert),
+        },
+    })
+    .to_string()
 }
 
 /// The customer's words, or `null` where they may not be told.

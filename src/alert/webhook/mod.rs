@@ -15,6 +15,7 @@ use reqwest::header::HeaderName;
 use serde::Deserialize;
 use sha2::Sha256;
 
+use super::notice::NoticeLetter;
 use super::{Channel, Letter, wording};
 use crate::clock::Clock;
 use crate::config::secret::Secret;
@@ -85,6 +86,10 @@ impl Webhook {
 impl Channel for Webhook {
     fn compose(&self, letter: &Letter) -> String {
         facts::body(letter, &wording::alert(letter))
+    }
+
+    fn compose_notice(&self, letter: &NoticeLetter) -> String {
+        facts::notice_body(letter, &wording::notice(letter))
     }
 
     async fn deliver(&self, composed: &str, key: &str) -> Result<String, Failure> {

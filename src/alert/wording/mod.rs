@@ -2,13 +2,17 @@
 //!
 //! Order is meaning here: the customer's own words come first and whole, then who and where, then what we know. Start
 //! with [`alert`]; `verdict` answers "is it known?", `help` says what to do with the answer, `subject` is the one line
-//! before it is opened, `names` holds what staff call our closed lists, `time` says moments in local time.
+//! before it is opened, `notice` speaks about ourselves, `names` holds what staff call our closed lists, `time` says moments
+//! in local time.
 
 mod help;
 mod names;
+mod notice;
 mod subject;
 mod time;
 mod verdict;
+
+pub use notice::notice;
 
 use super::Letter;
 use super::content::{Alert, Part, Phrase, Section, SectionName, followable};

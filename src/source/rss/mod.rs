@@ -231,6 +231,7 @@ fn is_about_the_address(kind: FailureKind) -> bool {
         | FailureKind::TooLarge
         | FailureKind::QuotaSpent
         | FailureKind::UnknownOutcome
+        | FailureKind::NotStored
         | FailureKind::Internal => false,
     }
 }

@@ -80,6 +80,20 @@ impl Store {
         Ok(better.len())
     }
 
+    /// Leaves the decision about a mention as it is, although it could not be matched again, so that the follow-up goes on
+    /// to the others.
+    pub async fn leave_unmatched(&self, mention_id: &str, seq: i64) -> anyhow::Result<()> {
+        sqlx::query(
+            "UPDATE decision SET matched_seq = $1 WHERE mention_id = $2 \
+             AND revision = (SELECT decided FROM mention WHERE id = $2)",
+        )
+        .bind(seq)
+        .bind(mention_id)
+        .execute(self.db.write())
+        .await?;
+        Ok(())
+    }
+
     /// Those who were told about a mention are told that it is known after all.
     async fn tell_known_after_all(
         &self,

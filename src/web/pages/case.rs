@@ -61,6 +61,7 @@ pub(in crate::web) async fn show_mention(visit: Visit, Path(id): Path<String>) -
             frame: Frame::new(&visit, Section::Inbox),
             w: &visit.w,
             statement: Statement::of(&mention),
+            parked: store.is_parked(&mention.id).await?.then_some(mention.id.as_str()),
         });
     };
     if let Some(case) = &dossier.case {
@@ -161,6 +162,8 @@ struct Undecided<'a> {
     frame: Frame<'a>,
     w: &'a Words,
     statement: Statement<'a>,
+    /// The id to release it by, when it is parked.
+    parked: Option<&'a str>,
 }
 
 /// Somebody's own words, with who, where and when.

@@ -9,6 +9,8 @@ use super::{Frame, Section, link};
 use crate::assess::Severity;
 use crate::clock::whole_days_between;
 use crate::decide::{Mode, RegisterHealth, Verdict};
+use crate::store::listening::SourceState;
+use crate::store::mentions::ParkedMention;
 use crate::store::views::{CaseLine, InboxFilter, Totals};
 use crate::text::excerpt;
 use crate::web::dress::{self, Trouble};
@@ -18,6 +20,8 @@ use crate::web::{Site, Visit};
 /// Cases on a page, unless its address asks for another number.
 const LIMIT: i64 = 50;
 const LIMIT_MAX: i64 = 200;
+/// Parked mentions that are named.
+const PARKED_MAX: i64 = 5;
 /// Characters of a complaint that the inbox shows.
 const EXCERPT: usize = 320;
 
@@ -190,7 +194,10 @@ struct Condition {
     observing: bool,
     register: RegisterCondition,
     failing_sources: Vec<String>,
+    silent_sources: Vec<String>,
     dead_effects: i64,
+    /// The oldest of the mentions that are parked.
+    parked: Vec<ParkedMention>,
 }
 
 enum RegisterCondition {
@@ -216,11 +223,17 @@ async fn condition(site: &Site, w: &Words) -> anyhow::Result<Condition> {
         }
     };
     let configured = site.app.poller.names();
-    let failing = store.source_states().await?.into_iter().filter(|state| state.failures > 0);
+    let states = store.source_states().await?;
+    let names = |fits: fn(&SourceState) -> bool| {
+        let fitting = states.iter().filter(|state| configured.contains(&state.source) && fits(state));
+        fitting.map(|state| state.source.clone()).collect()
+    };
     Ok(Condition {
         observing: site.app.config.mode == Mode::Observe,
         register,
-        failing_sources: failing.map(|state| state.source).filter(|name| configured.contains(name)).collect(),
+        failing_sources: names(|state| state.failures > 0),
+        silent_sources: names(|state| state.failures == 0 && state.hearing.silent_since.is_some()),
         dead_effects: store.effect_counts().await?.get("dead").copied().unwrap_or(0),
+        parked: store.parked_mentions(PARKED_MAX).await?,
     })
 }

@@ -77,6 +77,9 @@ impl<'a> EffectRow<'a> {
         let named = |dutch, english, row: &str| format!("{} {}", w.t(dutch, english), name_of_row(row));
         match &self.intent {
             Some(Intent::Alert { .. }) => w.t("bericht sturen", "send a message").to_owned(),
+            Some(Intent::Notice { .. }) => {
+                w.t("melden dat hier iets misgaat", "tell of trouble of our own").to_owned()
+            }
             Some(Intent::Crm { step, .. }) => match step {
                 CrmStep::Escalate { ticket_id, .. } => named("ticket verhogen:", "raise ticket", ticket_id),
                 CrmStep::NoteProblem { problem_id } => {
@@ -93,7 +96,7 @@ impl<'a> EffectRow<'a> {
         match &self.intent {
             Some(Intent::Crm { mention_id, .. }) => Some(format!("/mentions/{mention_id}")),
             Some(Intent::Alert { alert_id }) => Some(format!("/alerts/{alert_id}")),
-            None => None,
+            Some(Intent::Notice { .. }) | None => None,
         }
     }
 

@@ -74,6 +74,7 @@ impl SourceRow<'_> {
             (false, ..) => "idle",
             (_, true, ..) => "act",
             (_, _, 1.., _) => "trouble",
+            _ if self.state.hearing.silent_since.is_some() => "trouble",
             (_, _, _, None) => "idle",
             _ => "ok",
         }
@@ -82,6 +83,9 @@ impl SourceRow<'_> {
     fn words(&self, w: &Words) -> &'static str {
         match self.mark() {
             "act" => w.t("wacht op een mens", "waits for a person"),
+            "trouble" if self.state.failures == 0 => {
+                w.t("zwijgt ongewoon lang", "is silent for unusually long")
+            }
             "trouble" => w.t("wordt niet gehoord", "is not heard"),
             "ok" => w.t("wordt gehoord", "is heard"),
             _ if self.entry.is_none() => {
@@ -154,6 +158,7 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::silence::Hearing;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -174,7 +179,7 @@ mod tests {
             failure_kind: None,
             failure_message: None,
             suspended: false,
-            empty_polls: 0,
+            hearing: Hearing::default(),
         }
     }
 

@@ -97,6 +97,7 @@ impl TestSite {
         let site = Site {
             app: app.clone(),
             guard: Arc::new(guard),
+            writes: Arc::default(),
             mailbox: Some(Mailbox::default()),
             pushes: Arc::default(),
             limits,

@@ -3,8 +3,11 @@
 use regex::Regex;
 
 use super::*;
+use crate::alert::notice::Notice;
 use crate::failure::{Failure, FailureKind};
-use crate::store::outbox::Outcome;
+use crate::source::silence::Hearing;
+use crate::store::listening::CursorMove;
+use crate::store::outbox::{Intent, NewEffect, Outcome};
 
 /// The part of a page between its frame, with ids masked.
 fn content(page: &str) -> String {
@@ -353,4 +356,85 @@ async fn nobodys_words_become_markup() {
     assert_eq!(inbox.matches("<article").count(), ATTACKS.len(), "all of them are there to be read");
     assert!(inbox.contains("&#60;script&#62;alert(1)&#60;/script&#62;"));
     assert!(inbox.contains("bevat onzichtbare of omkerende tekens"));
+}
+
+#[tokio::test]
+async fn a_parked_mention_is_named_and_can_be_read_until_it_is_released() {
+    let test = TestSite::open().await;
+    let mention = test.hear(vec![Mention::new("m-1", author("a", "A", None), "storing")]).await.remove(0);
+    let waiting = test.get(&format!("/mentions/{}", mention.id)).await.text;
+    assert!(!waiting.contains("gehoord release"), "it only waits");
+    for _ in 0..3 {
+        test.app.store.note_trouble(&mention.id).await.unwrap();
+    }
+    let inbox = test.get("/").await.text;
+    assert!(inbox.contains(&format!("href=\"/mentions/{}\">forum", mention.id)), "{inbox}");
+    assert!(inbox.contains("1 melding kon niet worden verwerkt"), "{inbox}");
+    let page = test.get(&format!("/mentions/{}", mention.id)).await.text;
+    assert!(
+        page.contains("storing") && page.contains(&format!("gehoord release {}", mention.id)),
+        "its words and what to do: {page}"
+    );
+    let ready = test.get("/readyz").await;
+    assert!(
+        ready.status == StatusCode::OK && ready.text.contains("\"mentions_parked\":1"),
+        "one mention takes no page away: {}",
+        ready.text
+    );
+    assert!(test.get("/metrics").await.text.contains("gehoord_mentions_parked 1"));
+    assert!(test.app.store.release_mention(&mention.id, "a colleague").await.unwrap());
+    assert!(!test.get("/").await.text.contains("kon niet worden verwerkt"));
+}
+
+#[tokio::test]
+async fn a_source_that_fell_silent_is_shown_wherever_people_and_machines_look() {
+    let test = TestSite::open().await;
+    let store = &test.app.store;
+    let lease = store.take_lease("source:forum", Duration::from_secs(60)).await.unwrap().unwrap();
+    let state = store.source_state("forum").await.unwrap().unwrap();
+    let to = CursorMove {
+        cursor: "c".into(),
+        next_at: start(),
+        items: 0,
+        hearing: Hearing {
+            heard_polls: 40,
+            empty_polls: 90,
+            usual_empty_polls: 12,
+            silent_since: Some(days_ago(2)),
+        },
+        caught_up: true,
+    };
+    let mut tx = store.begin().await.unwrap();
+    assert!(store.move_cursor(&mut tx, &lease, &state, &to).await.unwrap());
+    tx.commit().await.unwrap();
+    let sources = test.get("/sources").await.text;
+    for words in ["zwijgt ongewoon lang", "alleen nog lege lijsten", "12 keer leeg achter elkaar"] {
+        assert!(sources.contains(words), "{words} in {sources}");
+    }
+    assert!(test.get("/?lang=en").await.text.contains("Silent for unusually long:"));
+    assert!(test.get("/metrics").await.text.contains("gehoord_sources_silent 1"));
+    let ready = test.get("/readyz").await;
+    assert!(
+        ready.status == StatusCode::OK && ready.text.contains("\"sources_silent\":[\"forum\"]"),
+        "{}",
+        ready.text
+    );
+}
+
+#[tokio::test]
+async fn a_notice_about_ourselves_stands_on_the_outbox_page() {
+    let test = TestSite::open().await;
+    let notice = Notice::Silent { source: "forum".into(), since: days_ago(2) };
+    let effect = NewEffect {
+        key: "notice-1".into(),
+        target: "channel:webcare".into(),
+        thread: "webcare|silent:forum".into(),
+        lane: 1,
+        intent: Intent::Notice { notice },
+        cause: "silent:forum".into(),
+        due_at: start(),
+        observed: false,
+    };
+    assert_eq!(test.app.store.owe_effects(&[effect], start()).await.unwrap(), 1);
+    assert!(test.get("/outbox").await.text.contains("melden dat hier iets misgaat"));
 }

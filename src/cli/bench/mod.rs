@@ -1,5 +1,7 @@
 //! bench: figures of this machine, on databases and servers of their own.
 
+mod neighbours;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -66,6 +68,16 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// How late good sources are polled and mails arrive, alone and beside neighbours that are down, silent, slow, huge or
+    /// failing.
+    Neighbours {
+        /// How long each of the two is measured.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Print JSON for a script.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Measures.
@@ -75,6 +87,7 @@ pub async fn run(arguments: BenchArguments) -> anyhow::Result<u8> {
             pipeline(tickets, mentions, database, json).await
         }
         What::Delay { mentions, interval_secs, json } => delay(mentions, interval_secs, json).await,
+        What::Neighbours { seconds, json } => neighbours::run(seconds, json).await,
     }
 }
 
@@ -183,7 +196,7 @@ async fn delay(mentions: usize, interval_secs: u64, as_json: bool) -> anyhow::Re
     }
     ensure!(delays.len() == mentions, "{} of {mentions} mails arrived", delays.len());
     delays.sort_by(f64::total_cmp);
-    let at = |share: f64| delays[((delays.len() - 1) as f64 * share) as usize];
+    let at = |share: f64| share_of(&delays, share);
     let figures = json!({ "mentions": mentions, "interval_secs": interval_secs, "median_secs": at(0.5), "p99_secs": at(0.99), "max_secs": at(1.0) });
     if as_json {
         print_json(&figures)?;
@@ -197,6 +210,12 @@ async fn delay(mentions: usize, interval_secs: u64, as_json: bool) -> anyhow::Re
     }
     bench.tasks.stop().cancel();
     Ok(OK)
+}
+
+/// The value below which that share of the sorted values lies; not a number when there are none.
+fn share_of(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1) as f64;
+    sorted.get((last * share).ceil() as usize).copied().unwrap_or(f64::NAN)
 }
 
 /// A daemon with servers of its own around it.
