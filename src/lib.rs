@@ -13,6 +13,7 @@ pub mod broken;
 pub mod ids;
 pub mod retry;
 pub mod text;
+pub mod words;
 pub mod html;
 pub mod config;
 
@@ -21,6 +22,8 @@ pub mod source;
 pub mod mention;
 pub mod assess;
 pub mod recognise;
+pub mod models;
+pub mod encoder;
 pub mod matching;
 pub mod exposure;
 pub mod decide;
@@ -40,6 +43,8 @@ pub mod telemetry;
 pub mod lifecycle;
 pub mod app;
 pub mod cli;
+
+pub mod learn;
 
 pub mod demo;
 

@@ -6,6 +6,7 @@
 mod bench;
 mod feed;
 mod inspect;
+mod learn;
 mod look_up;
 mod release;
 mod serve;
@@ -105,6 +106,14 @@ enum Command {
     /// Measure this machine: mentions per second, the delay from a post to a mail, the cost of bad
     /// neighbours. On a database of its own.
     Bench(bench::BenchArguments),
+    /// Make the models that ship with gehoord, from the training data. For developers; takes some minutes.
+    ///
+    /// The same data gives the same models. They are built into the program, so build it again afterwards.
+    Train(learn::TrainArguments),
+    /// Judge the models on labelled data: how often are they right?
+    ///
+    /// The folder is laid out as docs/EVALUATION.md says. Prints one line for each set and way of judging, in percent.
+    Eval(learn::EvalArguments),
     /// Bring the database up to this version. `run` does it by itself.
     Migrate,
 }
@@ -244,6 +253,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Who(who) => look_up::who(config()?, &who.name, who.json.json).await,
         Command::Report(json) => inspect::report(config()?, json.json).await,
         Command::Bench(arguments) => bench::run(arguments).await,
+        Command::Train(arguments) => learn::train(&arguments),
+        Command::Eval(arguments) => learn::eval(&arguments),
         Command::Migrate => serve::migrate(config()?).await,
     }
 }

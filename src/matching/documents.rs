@@ -10,6 +10,9 @@ use jiff::Timestamp;
 
 use super::postings::{Postings, TermList};
 use super::terms::Key;
+use super::tongue::Tongue;
+use super::vectors::Vectors;
+use crate::encoder::Vector;
 
 /// Below this many dead documents building anew is not worth the trouble.
 const DEAD_MIN: usize = 64;
@@ -21,6 +24,7 @@ pub(super) struct Documents {
     documents: Vec<Document>,
     terms: Vec<TermList>,
     norms: Vec<f32>,
+    vectors: Vectors,
     by_ticket: HashMap<Arc<str>, u32>,
     problems: Names,
     contacts: Names,
@@ -41,6 +45,8 @@ pub(super) struct Document {
     pub(super) unresolved: bool,
     pub(super) created_at: Timestamp,
     pub(super) solved_at: Option<Timestamp>,
+    /// What it is written in, as far as that is seen at once.
+    pub(super) tongue: Tongue,
 }
 
 /// What belongs to one problem.
@@ -76,6 +82,11 @@ impl Documents {
     /// Which document holds which term.
     pub(super) fn postings(&self) -> &Postings {
         &self.postings
+    }
+
+    /// The vectors of all documents, by number.
+    pub(super) fn vectors(&self) -> &Vectors {
+        &self.vectors
     }
 
     /// The document with a number.
@@ -123,12 +134,13 @@ impl Documents {
     }
 
     /// Adds a document that is not in it yet.
-    pub(super) fn put_in(&mut self, document: Document, keys: impl Iterator<Item = Key>) {
+    pub(super) fn put_in(&mut self, document: Document, keys: impl Iterator<Item = Key>, vector: &Vector) {
         let number = u32::try_from(self.documents.len()).expect("fewer than 2^32 documents fit into memory");
         let mut length = 0;
         let keys = keys.inspect(|key| length += key.factor());
         self.terms.push(self.postings.add(number, document.problem, keys));
         self.norms.push(1.0 / (length.max(1) as f32).sqrt());
+        self.vectors.push(vector);
         if let Some(ticket) = &document.ticket {
             self.by_ticket.insert(ticket.clone(), number);
         }
@@ -166,6 +178,7 @@ impl Documents {
         let problem = self.documents[number as usize].problem;
         self.postings.remove(problem, &self.terms[number as usize]);
         self.norms[number as usize] = 0.0;
+        self.vectors.forget(number);
         self.dead += 1;
         match problem {
             Some(problem) => {
@@ -194,7 +207,7 @@ impl Documents {
                 ..document.clone()
             };
             let keys = self.terms[number].slots().map(|slot| self.postings.key(slot));
-            fresh.put_in(moved, keys);
+            fresh.put_in(moved, keys, &self.vectors.get(number as u32));
         }
         fresh
     }

@@ -8,14 +8,19 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::documents::{Document, Documents};
+use super::fusion::Fusion;
 use super::search::{Query, ScratchPool};
 use super::terms::Reader;
+use super::tongue::Tongue;
+use crate::encoder::Vector;
+use crate::models::{self, Models};
 use crate::register::{StoredProblem, StoredTicket};
 
 /// The matching index.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Index {
     seq: i64,
+    models: Arc<Models>,
     pub(super) reader: Arc<Reader>,
     pub(super) documents: Documents,
     pub(super) scratch: ScratchPool,
@@ -42,6 +47,10 @@ pub struct Hit {
     pub solved_at: Option<Timestamp>,
     /// What the resemblance rests on.
     pub overlap: Overlap,
+    /// How near the meanings are, −1 to 1, as the encoder sees them.
+    pub closeness: f64,
+    /// Text and document are in different languages.
+    pub translated: bool,
 }
 
 /// What a resemblance rests on, in words that have a meaning of their own.
@@ -57,7 +66,25 @@ pub struct Overlap {
     pub text_share: f64,
 }
 
+impl Default for Index {
+    /// With the models that ship.
+    fn default() -> Index {
+        Index::new(models::shipped())
+    }
+}
+
 impl Index {
+    /// An empty index that makes vectors of texts, and chances of what it finds, by these models.
+    pub fn new(models: Arc<Models>) -> Index {
+        Index {
+            seq: 0,
+            models,
+            reader: Arc::default(),
+            documents: Documents::default(),
+            scratch: ScratchPool::default(),
+        }
+    }
+
     /// The register change number up to which everything is in the index.
     pub fn seq(&self) -> i64 {
         self.seq
@@ -92,8 +119,9 @@ impl Index {
             unresolved: fields.status.is_unresolved(),
             created_at: fields.created_at,
             solved_at: fields.solved_at,
+            tongue: Tongue::of(&fields.body),
         };
-        self.documents.put_in(document, self.reader.read(&fields.subject, &fields.body, &[]).keys());
+        self.put_in(document, &fields.subject, &fields.body);
     }
 
     /// Adds or replaces a problem's own text; a deleted one is taken out. Its tickets stay linked to it.
@@ -110,9 +138,25 @@ impl Index {
             unresolved: !fields.status.is_thought_fixed(),
             created_at: fields.opened_at,
             solved_at: fields.fixed_at,
+            tongue: Tongue::of(&fields.title),
         };
         let body = format!("{}\n{}", fields.description, fields.workaround.as_deref().unwrap_or(""));
-        self.documents.put_in(document, self.reader.read(&fields.title, &body, &[]).keys());
+        self.put_in(document, &fields.title, &body);
+    }
+
+    fn put_in(&mut self, document: Document, title: &str, body: &str) {
+        let vector = self.encode(&format!("{title}\n{body}"));
+        self.documents.put_in(document, self.reader.read(title, body, &[]).keys(), &vector);
+    }
+
+    /// How what is found is weighed.
+    pub fn fusion(&self) -> &Fusion {
+        &self.models.fusion
+    }
+
+    /// The vector of a text.
+    pub(super) fn encode(&self, text: &str) -> Vector {
+        self.models.encoder.encode(text)
     }
 
     /// The `limit` documents that resemble `text` most, the best first; of one problem its own text and the best two

@@ -13,10 +13,13 @@
 mod stop_words;
 mod terms;
 mod postings;
+mod vectors;
+mod tongue;
 mod documents;
 mod argument;
 pub mod index;
 mod search;
+pub mod fusion;
 pub mod problems;
 pub mod calibration;
 pub mod questions;
@@ -33,7 +36,7 @@ pub use questions::{Answers, Facts, answer, likely_problems};
 pub use search::Query;
 
 /// Rises whenever scoring changes, so that stored answers say what made them.
-pub const VERSION: &str = "lexical-1";
+pub const VERSION: &str = "fused-1";
 
 /// The answer to one question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,21 +4,20 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::fusion::{self, CandidateFeatures, Fusion, NoneFeatures};
 use super::index::Hit;
-use super::search::Query;
+use super::search::{NEAR_MIN, Query};
 
 /// Documents that are fetched from the index for one text.
-const HITS_MAX: usize = 60;
-/// What the second best and the third document of a problem add to the best one's score.
-const NEXT_BEST: [f64; 2] = [0.4, 0.2];
-/// What it adds that the words themselves, not only their pieces, are shared.
-const TEXT_SHARE: f64 = 0.15;
-/// The most that freshness adds, as a share of the score; old age takes nothing away by this.
-const FRESHNESS: f64 = 0.05;
+const HITS_MAX: usize = 120;
+/// Documents of one candidate that are looked at.
+const DOCUMENTS_MAX: usize = 4;
+/// The most that freshness adds, in logits; old age takes nothing away by this.
+const FRESHNESS: f64 = 0.3;
 /// After so many days freshness is halved.
 const FRESHNESS_HALVES_DAYS: f64 = 60.0;
-/// What solved more than two years ago counts this much less: it needs more evidence.
-const LONG_SOLVED: f64 = 0.7;
+/// What solved more than two years ago counts this much less, in logits: it needs more evidence.
+const LONG_SOLVED: f64 = -1.5;
 /// See [`LONG_SOLVED`].
 const LONG_SOLVED_DAYS: i64 = 730;
 
@@ -29,9 +28,9 @@ pub struct Candidate {
     pub problem_id: Option<String>,
     /// Row id of the ticket that resembles most; `None` when only the problem's own text does.
     pub ticket_id: Option<String>,
-    /// Score of the whole, 0 to 1.
-    pub score: f64,
-    /// How many of its documents resemble the text (at most three are looked at).
+    /// How likely it is what the text is about, 0 to 1.
+    pub probability: f64,
+    /// How many of its documents resemble the text (at most four are looked at).
     pub documents: usize,
     /// Everything of it was solved more than two years ago.
     pub long_solved: bool,
@@ -46,46 +45,103 @@ impl Candidate {
     }
 }
 
-/// Problems and unlinked tickets that a text may be about, the best first. Documents for which `is_own` holds are not
-/// other people's and are left out; so is what does not reach the evidence floor.
-pub fn likely(query: &Query, now: Timestamp, is_own: impl Fn(&Hit) -> bool) -> Vec<Candidate> {
+/// What a text may be about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Likely {
+    /// Problems and unlinked tickets, the likeliest first.
+    pub candidates: Vec<Candidate>,
+    /// How likely it is none of them, 0 to 1: nothing that is known.
+    pub unknown: f64,
+}
+
+/// Problems and unlinked tickets that a text may be about. Documents for which `is_own` holds are not other people's and
+/// are left out; so is what does not reach the evidence floor.
+pub fn likely(query: &Query, fusion: &Fusion, now: Timestamp, is_own: impl Fn(&Hit) -> bool) -> Likely {
+    let found = found(query, is_own);
+    let features: Vec<(CandidateFeatures, f32)> =
+        found.iter().map(|hits| (fusion::of_candidate(hits, query), prior(hits, now))).collect();
+    let chances = fusion.chances(&features, &fusion::of_text(query));
+    let mut candidates: Vec<Candidate> = found
+        .into_iter()
+        .zip(chances.candidates)
+        .map(|(hits, probability)| candidate(&hits, probability, now))
+        .collect();
+    candidates.sort_by(|a, b| b.probability.total_cmp(&a.probability).then_with(|| a.id().cmp(b.id())));
+    Likely { candidates, unknown: chances.none }
+}
+
+/// What a text could be about, for learning.
+#[derive(Clone, Debug)]
+pub struct Alternative {
+    /// Row id of the problem, or of the ticket where there is no problem.
+    pub id: String,
+    /// Row id of the ticket that resembles most; empty when only the problem's own text does.
+    pub ticket_id: String,
+    /// What it shows.
+    pub features: CandidateFeatures,
+}
+
+/// What a text could be about and what each shows, for learning; and the features of the text.
+pub fn alternatives(query: &Query) -> (Vec<Alternative>, NoneFeatures) {
+    let found = found(query, |_| false);
+    let candidates = found
+        .iter()
+        .map(|hits| Alternative {
+            id: hits[0].problem_id.as_ref().or(hits[0].ticket_id.as_ref()).cloned().unwrap_or_default(),
+            ticket_id: hits.iter().find_map(|hit| hit.ticket_id.clone()).unwrap_or_default(),
+            features: fusion::of_candidate(hits, query),
+        })
+        .collect();
+    (candidates, fusion::of_text(query))
+}
+
+/// The documents of each candidate, the one whose words resemble most first.
+fn found(query: &Query, is_own: impl Fn(&Hit) -> bool) -> Vec<Vec<Hit>> {
     let words = query.words().count();
-    let mut groups: HashMap<String, Vec<Hit>> = HashMap::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut found: Vec<Vec<Hit>> = Vec::new();
     for hit in query.best(HITS_MAX) {
         if has_evidence(&hit, words) && !is_own(&hit) {
             let id = hit.problem_id.as_ref().or(hit.ticket_id.as_ref()).cloned().unwrap_or_default();
-            groups.entry(id).or_default().push(hit);
+            let place = *places.entry(id).or_insert_with(|| {
+                found.push(Vec::new());
+                found.len() - 1
+            });
+            if found[place].len() < DOCUMENTS_MAX {
+                found[place].push(hit);
+            }
         }
     }
-    let mut candidates: Vec<Candidate> =
-        groups.into_values().filter_map(|hits| candidate(hits, now)).collect();
-    candidates.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id().cmp(b.id())));
-    candidates.iter_mut().for_each(|candidate| candidate.score = candidate.score.min(1.0));
-    candidates
+    found
 }
 
-/// The evidence floor: one rare word, or two ordinary ones. A text of one word ("storing") is never evidence.
+/// The evidence floor: one rare word, two ordinary ones, or a near meaning. A text of one word ("storing") is never
+/// evidence.
 pub fn has_evidence(hit: &Hit, text_words: usize) -> bool {
-    text_words >= 2 && (hit.overlap.rare >= 1 || hit.overlap.exact + hit.overlap.partly >= 2)
+    let shares = hit.overlap.rare >= 1 || hit.overlap.exact + hit.overlap.partly >= 2;
+    text_words >= 2 && (shares || hit.closeness >= f64::from(NEAR_MIN))
 }
 
-fn candidate(hits: Vec<Hit>, now: Timestamp) -> Option<Candidate> {
-    let best = hits.first()?.clone();
-    let next: f64 = hits[1..].iter().zip(NEXT_BEST).map(|(hit, weight)| weight * hit.score).sum();
-    let long_solved = hits.iter().all(|hit| !hit.unresolved && is_long_ago(hit.solved_at, now));
-    let mut score = best.score + next + TEXT_SHARE * best.overlap.text_share;
-    score *= 1.0 + FRESHNESS * freshness(&hits, now);
-    if long_solved {
-        score *= LONG_SOLVED;
-    }
-    Some(Candidate {
+fn candidate(hits: &[Hit], probability: f64, now: Timestamp) -> Candidate {
+    let best = hits[0].clone();
+    Candidate {
         problem_id: best.problem_id.clone(),
         ticket_id: hits.iter().find_map(|hit| hit.ticket_id.clone()),
-        score,
+        probability,
         documents: hits.len(),
-        long_solved,
+        long_solved: is_long_solved(hits, now),
         best,
-    })
+    }
+}
+
+/// What training cannot know, because it has no dates: set by hand, in logits.
+fn prior(hits: &[Hit], now: Timestamp) -> f32 {
+    let old = if is_long_solved(hits, now) { LONG_SOLVED } else { 0.0 };
+    (FRESHNESS * freshness(hits, now) + old) as f32
+}
+
+fn is_long_solved(hits: &[Hit], now: Timestamp) -> bool {
+    hits.iter().all(|hit| !hit.unresolved && is_long_ago(hit.solved_at, now))
 }
 
 fn is_long_ago(solved_at: Option<Timestamp>, now: Timestamp) -> bool {
@@ -117,7 +173,8 @@ mod tests {
 
     fn likely_to(text: &str, extra: Vec<StoredTicket>) -> Vec<Candidate> {
         let index = register(extra);
-        likely(&index.query(text, &["Veldnet"]), now(), |hit| hit.contact_id.as_deref() == Some("crm:C-me"))
+        let query = index.query(text, &["Veldnet"]);
+        likely(&query, index.fusion(), now(), |hit| hit.contact_id.as_deref() == Some("crm:C-me")).candidates
     }
 
     #[test]
@@ -143,7 +200,7 @@ mod tests {
         let candidates = likely_to("mijn kastje hapert elke avond", one);
         assert_eq!((candidates[0].id(), candidates[0].documents), ("crm:P-1", 2));
         assert_eq!(candidates[0].ticket_id.as_deref(), Some("crm:2"));
-        assert!(candidates[0].score > candidates[1].score);
+        assert!(candidates[0].probability > candidates[1].probability);
     }
 
     #[test]
@@ -157,7 +214,7 @@ mod tests {
     #[test]
     fn fresh_is_a_bonus_solved_still_matches_and_long_solved_needs_more() {
         let score = |stored: StoredTicket| {
-            likely_to("kastje bevriest, hond blaft, melk zuur, alles tegelijk", vec![stored])[0].score
+            likely_to("kastje bevriest, hond blaft, melk zuur, alles tegelijk", vec![stored])[0].probability
         };
         let base = || ticket("1", "kastje bevriest", "avond");
         let (fresh, old, ancient) =

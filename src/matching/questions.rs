@@ -75,7 +75,7 @@ pub fn answer(facts: &Facts, index: &Index) -> Answers {
         let opened_for_it = facts.opened_for_it.is_some() && hit.ticket_id.as_deref() == facts.opened_for_it;
         listed || opened_for_it || (contact.is_some() && hit.contact_id.as_deref() == contact)
     };
-    let candidates = problems::likely(&query, facts.now, is_own);
+    let candidates = problems::likely(&query, index.fusion(), facts.now, is_own).candidates;
     let same_case = same_case(facts, &query, &candidates);
     let same_customer = same_customer(facts, &query, &same_case);
     let same_problem = same_problem(facts, &query, &candidates, &same_case);
@@ -91,7 +91,7 @@ pub fn likely_problems(
     now: Timestamp,
 ) -> Vec<Candidate> {
     let brand: Vec<&str> = brand.into_iter().collect();
-    problems::likely(&index.query(&mention.whole_text(), &brand), now, |_| false)
+    problems::likely(&index.query(&mention.whole_text(), &brand), index.fusion(), now, |_| false).candidates
 }
 
 fn same_case(facts: &Facts, query: &Query, candidates: &[Candidate]) -> MatchAnswer {
@@ -143,7 +143,7 @@ fn own_case(facts: &Facts, query: &Query, candidates: &[Candidate]) -> Option<Ma
     });
     let (hit, ticket) = own.first()?;
     let next = own.get(1);
-    let features = features(hit, hit.score, next.map(|(hit, _)| hit.score), words, facts);
+    let features = features(hit, hit.score, next.map(|(hit, _)| hit.score), facts);
     let rival = candidates.first().map_or(0.0, |other| other.best.score - hit.score);
     let alike = calibration::of_their_own(&features, rival);
     let has_evidence = problems::has_evidence(hit, words);
@@ -167,7 +167,7 @@ fn own_case(facts: &Facts, query: &Query, candidates: &[Candidate]) -> Option<Ma
         found.evidence.against.push(Argument::Solved);
     }
     found.evidence.runner_up = next.map(|(hit, other)| {
-        let features = self::features(hit, hit.score, None, words, facts);
+        let features = self::features(hit, hit.score, None, facts);
         (other.id.clone(), calibration::of_their_own(&features, rival) * person.probability)
     });
     Some(found)
@@ -229,35 +229,29 @@ fn same_problem(
 
 fn by_text(facts: &Facts, query: &Query, candidates: &[Candidate]) -> MatchAnswer {
     let Some(best) = candidates.first() else { return nothing(Question::SameProblem) };
-    let words = query.words().count();
-    let likely = |place: usize| {
-        let candidate = candidates.get(place)?;
-        let next = candidates.get(place + 1).map(|next| next.score);
-        Some(calibration::of_others(&features(&candidate.best, candidate.score, next, words, facts)))
-    };
-    let probability = likely(0).unwrap_or(0.0);
+    let probability = best.probability * calibration::of_class(facts.assessment.class);
     let mut evidence = of_hit(&best.best, query);
     evidence.reasons.insert(0, Argument::Resembling { texts: best.documents });
     if best.long_solved {
         evidence.against.push(Argument::LongSolved);
     }
-    evidence.runner_up = candidates.get(1).map(|next| next.id().to_owned()).zip(likely(1));
+    evidence.runner_up = candidates.get(1).map(|next| (next.id().to_owned(), next.probability));
     MatchAnswer {
         question: Question::SameProblem,
         ticket_id: best.ticket_id.clone(),
         problem_id: best.problem_id.clone(),
         contact_id: None,
         tier: Tier::Text,
-        score: best.score,
+        score: best.best.score,
         probability,
         band: calibration::band(Tier::Text, probability),
         evidence,
     }
 }
 
-fn features(hit: &Hit, score: f64, next: Option<f64>, text_words: usize, facts: &Facts) -> Features {
+fn features(hit: &Hit, score: f64, next: Option<f64>, facts: &Facts) -> Features {
     let gap = next.map_or(1.0, |next| ((score - next) / score.max(f64::EPSILON)).clamp(0.0, 1.0));
-    Features { score, gap, overlap: hit.overlap, text_words, class: facts.assessment.class }
+    Features { score, gap, overlap: hit.overlap, class: facts.assessment.class }
 }
 
 fn of_ticket(

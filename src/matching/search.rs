@@ -10,6 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use super::documents::{Document, Documents};
 use super::index::{Hit, Index, Overlap};
 use super::terms::{Key, Kind, Terms};
+use super::tongue::Tongue;
+use super::vectors::Usual;
+use crate::encoder::Vector;
 use crate::register::{StoredTicket, TicketStatus};
 
 /// A term is not followed when it stands in more than one of this many problems and unlinked tickets …
@@ -20,6 +23,12 @@ const COMMON_DOCUMENTS_MIN: usize = 1000;
 const TICKETS_PER_PROBLEM: usize = 2;
 /// The fewest problems and unlinked tickets that are measured exactly, however few hits are wanted.
 const CANDIDATES_MIN: usize = 40;
+/// Documents that are measured because their meaning is near, whatever their words.
+const NEAR_MAX: usize = 60;
+/// How many times as many are looked at, because many may be of one problem.
+const NEAR_DEPTH: usize = 4;
+/// A meaning that is less near says nothing by itself.
+pub(super) const NEAR_MIN: f32 = 0.3;
 /// A word counts as partly shared when the document has this many tenths of its grams …
 const PARTLY_TENTHS: usize = 7;
 /// … and the word has at least this many.
@@ -36,6 +45,9 @@ pub struct Query<'i> {
     words: Vec<AskedWord>,
     mass: u64,
     content_mass: u64,
+    vector: Vector,
+    tongue: Tongue,
+    usual: Usual,
 }
 
 /// A term of the text. Weightless ones are only watched for, to see which words are partly shared.
@@ -69,7 +81,17 @@ impl<'i> Query<'i> {
             .flat_map(|name| index.reader.read("", name, &[]).words.into_iter().map(|word| word.key))
             .collect();
         let terms = index.reader.read("", text, &ignored);
-        let mut query = Query { index, asked: Vec::new(), words: Vec::new(), mass: 0, content_mass: 0 };
+        let vector = index.encode(text);
+        let mut query = Query {
+            index,
+            asked: Vec::new(),
+            words: Vec::new(),
+            mass: 0,
+            content_mass: 0,
+            usual: index.documents.vectors().usual(&vector),
+            vector,
+            tongue: Tongue::of(text),
+        };
         let mut places = HashMap::new();
         for key in terms.keys() {
             query.ask(key, &mut places);
@@ -84,10 +106,23 @@ impl<'i> Query<'i> {
         self.words.iter().map(|word| word.written.as_str())
     }
 
+    /// How near documents of this register usually are to the text.
+    pub(super) fn usual(&self) -> Usual {
+        self.usual
+    }
+
+    /// How many problems and unlinked tickets it is compared with.
+    pub(super) fn groups(&self) -> u32 {
+        self.documents().postings().groups()
+    }
+
     /// The documents that resemble the text most, the best first; see [`Index::search`].
     pub fn best(&self, limit: usize) -> Vec<Hit> {
         let mut scratch = self.index.scratch.take();
-        let candidates = self.candidates(limit.max(CANDIDATES_MIN), &mut scratch);
+        let mut candidates = self.candidates(limit.max(CANDIDATES_MIN), &mut scratch);
+        candidates.extend(self.near());
+        candidates.sort_unstable();
+        candidates.dedup();
         self.mark(&mut scratch);
         let mut hits: Vec<Hit> =
             candidates.into_iter().map(|number| self.measure(number, &scratch.marks)).collect();
@@ -99,6 +134,23 @@ impl<'i> Query<'i> {
         });
         hits.truncate(limit);
         hits
+    }
+
+    /// Documents whose meaning is near, whatever their words: of each problem the nearest two.
+    fn near(&self) -> Vec<u32> {
+        let documents = self.documents();
+        let mut near = documents.vectors().nearest(&self.vector, NEAR_MIN, NEAR_MAX * NEAR_DEPTH);
+        near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let mut seen: HashMap<u32, usize> = HashMap::new();
+        near.retain(|(_, number)| match documents.get(*number).problem {
+            None => true,
+            Some(problem) => {
+                let count = seen.entry(problem).or_insert(0);
+                *count += 1;
+                *count <= TICKETS_PER_PROBLEM
+            }
+        });
+        near.into_iter().take(NEAR_MAX).map(|near| near.1).collect()
     }
 
     /// Compares with one ticket, which need not be in the index.
@@ -117,7 +169,10 @@ impl<'i> Query<'i> {
             }
         }
         let (score, shared, overlap) = self.judged(&counted);
+        let text = format!("{}\n{}", fields.subject, fields.body);
         Hit {
+            closeness: f64::from(self.vector.likeness(&self.index.encode(&text))),
+            translated: self.tongue.differs(Tongue::of(&fields.body)),
             ticket_id: Some(ticket.id.clone()),
             problem_id: fields.problem.clone(),
             contact_id: fields.contact.clone(),
@@ -266,6 +321,8 @@ impl<'i> Query<'i> {
         let (score, shared, overlap) = self.judged(&counted);
         let document: &Document = documents.get(number);
         Hit {
+            closeness: f64::from(documents.vectors().likeness(number, &self.vector)),
+            translated: self.tongue.differs(document.tongue),
             ticket_id: document.ticket.as_deref().map(str::to_owned),
             problem_id: document.problem.map(|problem| documents.problem_id(problem).to_owned()),
             contact_id: document.contact.map(|contact| documents.contact_id(contact).to_owned()),

@@ -74,8 +74,9 @@ fn what_is_no_complaint_is_not_taken_for_a_known_problem() {
         .iter()
         .filter(|told| matches!(told.class, Class::Praise | Class::Other) && told.problem.is_none())
         .collect();
-    // The second figure is for an assessor that takes every one of them for a complaint.
-    for (class, least) in [(None, 0.97), (Some(Class::Complaint), 0.92)] {
+    // The second figure is for an assessor that takes every one of them for a complaint. Meanings tell what a text is about
+    // ("glad about the new box"), not whether it complains, so a colleague is then asked about some of them.
+    for (class, least) in [(None, 0.97), (Some(Class::Complaint), 0.72)] {
         let is_new = |told: &&&Told| {
             let assessment = assessed(class.unwrap_or(told.class));
             let facts = Facts {

@@ -14,11 +14,9 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rust_stemmers::{Algorithm, Stemmer};
-use unicode_normalization::char::is_combining_mark;
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 use super::stop_words;
-use crate::text;
+use crate::words::{compatible, each_word, folded, mixed};
 
 /// The most distinct words of one text that are compared; a ticket with a 5,000-word history is cut here.
 const WORDS_MAX: usize = 400;
@@ -28,8 +26,6 @@ const WORDS_READ_MAX: usize = 10_000;
 const GRAM_CHARACTERS: usize = 200;
 /// Letters of a gram.
 const GRAM_LETTERS: usize = 4;
-/// A longer word is noise (a token, a hash): only its head counts.
-const WORD_LETTERS_MAX: usize = 40;
 /// How many words the memo in front of the stemmers holds before it starts anew: posts bring new tokens for ever.
 const MEMO_WORDS_MAX: usize = 65_536;
 
@@ -213,91 +209,6 @@ fn normalised(title: &str, body: &str) -> (String, usize) {
     (text, grams_end)
 }
 
-/// The text in NFKC without invisible characters, which only serve to split words.
-fn compatible(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_owned();
-    }
-    let visible = text.chars().filter(|character| !is_invisible(*character));
-    match is_nfkc_quick(visible.clone()) {
-        IsNormalized::Yes => visible.collect(),
-        IsNormalized::No | IsNormalized::Maybe => visible.nfkc().collect(),
-    }
-}
-
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-}
-
-/// Calls `take` for every word until it returns false. Names of accounts, addresses and links hold no words.
-fn each_word(text: &str, mut take: impl FnMut(Range<usize>) -> bool) {
-    let mut start = 0;
-    for chunk in text.split(char::is_whitespace) {
-        let (from, until) = (start, start + chunk.len());
-        start = until + text[until..].chars().next().map_or(0, char::len_utf8);
-        if chunk.contains("://") || chunk.contains('@') {
-            continue;
-        }
-        let mut at = from;
-        while let Some(place) = next_word(&text[..until], at) {
-            at = place.end;
-            let is_tag = text[..place.start].ends_with('#');
-            if is_tag && !camel_parts(text, &place).all(&mut take) {
-                return;
-            }
-            if !take(place) {
-                return;
-            }
-        }
-    }
-}
-
-/// The next run of letters and digits from `from` on. A point or comma between digits belongs to the number.
-fn next_word(text: &str, from: usize) -> Option<Range<usize>> {
-    let start = from + text[from..].find(char::is_alphanumeric)?;
-    let mut before = ' ';
-    for (offset, character) in text[start..].char_indices() {
-        let inside = character.is_alphanumeric()
-            || is_combining_mark(character)
-            || (matches!(character, '.' | ',')
-                && before.is_ascii_digit()
-                && text[start + offset + 1..].starts_with(|next: char| next.is_ascii_digit()));
-        if !inside {
-            return Some(start..start + offset);
-        }
-        before = character;
-    }
-    Some(start..text.len())
-}
-
-/// The parts of a tag such as `#NooitMeerVeldnet`; none when it is one word.
-fn camel_parts(text: &str, place: &Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
-    let tag = &text[place.clone()];
-    let mut cuts = vec![place.start];
-    let mut before = ' ';
-    for (offset, character) in tag.char_indices() {
-        if before.is_lowercase() && character.is_uppercase() {
-            cuts.push(place.start + offset);
-        }
-        before = character;
-    }
-    cuts.push(place.end);
-    let parts: Vec<_> = cuts.windows(2).map(|pair| pair[0]..pair[1]).collect();
-    (parts.len() > 1).then_some(parts).into_iter().flatten()
-}
-
-/// The word in lower case, without diacritics, numbers with a point.
-fn folded(word: &str) -> String {
-    let mut folded = if word.is_ascii() { word.to_ascii_lowercase() } else { text::fold(word) };
-    if let Some((end, _)) = folded.char_indices().nth(WORD_LETTERS_MAX) {
-        folded.truncate(end);
-    }
-    if folded.contains(',') {
-        folded = folded.replace(',', ".");
-    }
-    folded
-}
-
 /// The 4-letter pieces of a word, of which the ends count as letters.
 fn push_grams(word: &str, grams: &mut Vec<Key>) {
     let mut window = [0u64; GRAM_LETTERS];
@@ -310,15 +221,6 @@ fn push_grams(word: &str, grams: &mut Vec<Key>) {
             grams.push(Key::new(Kind::Gram, mixed(packed)));
         }
     }
-}
-
-/// Spreads the bits of a number over all of it (the finaliser of MurmurHash3, a bijection).
-fn mixed(mut bits: u64) -> u64 {
-    bits ^= bits >> 33;
-    bits = bits.wrapping_mul(0xFF51_AFD7_ED55_8CCD);
-    bits ^= bits >> 33;
-    bits = bits.wrapping_mul(0xC4CE_B9FE_1A85_EC53);
-    bits ^ (bits >> 33)
 }
 
 #[cfg(test)]
