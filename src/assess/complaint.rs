@@ -7,12 +7,17 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::Class;
+use super::classifier::{Classifier, RULES};
 use super::lexicon::{Found, Group, Lexicon};
 use super::reading::{Reading, TokenKind};
 use crate::mention::Rating;
 
 /// A text counts as advertising or fraud from here.
 const SPAM_SCORE: f64 = 2.0;
+/// Words that are shown of what was learned.
+const LEARNED_WORDS_MAX: usize = 4;
+/// Where learned words stand among the reasons: after the strong cues of the lists, before the weak.
+const LEARNED_REASON: f64 = 1.0;
 /// A story is at least this many sentences.
 const STORY_SENTENCES: u32 = 3;
 /// A story is at least this many words.
@@ -92,12 +97,22 @@ pub(super) struct Circumstances {
     pub about_us: bool,
 }
 
-/// Judges a text in a language that we have word lists for.
-pub(super) fn judge(reading: &Reading, lexicon: &Lexicon, found: &[Found], known: Circumstances) -> Verdict {
-    let mut sum = Sum { scores: WEIGHTS.start, reasons: Vec::new() };
+/// Judges a text in a language that we have word lists for: by rules, and by what was learned with the rules' scores before
+/// its eyes. Stars and the thread are added to that, because what was learned from has neither.
+pub(super) fn judge(
+    text: &str,
+    reading: &Reading,
+    lexicon: &Lexicon,
+    found: &[Found],
+    known: Circumstances,
+    classifier: &Classifier,
+) -> Verdict {
+    let mut sum = by_rules(reading, lexicon, found, known);
     let spam = spam_score(lexicon, found) >= SPAM_SCORE;
-    sum.add_cues(reading, lexicon, found);
-    sum.add_manner(reading, known);
+    // Who asks whether a message is real quotes it: its words are not their own, and the rules know that.
+    if !quotes(lexicon, found) {
+        sum.learn(text, classifier);
+    }
     sum.add_stars(known.rating, reading.letters == 0);
     sum.add_thread(lexicon, found, known);
     let (class, probability) = sum.decide();
@@ -120,6 +135,29 @@ pub(super) fn judge_stars(rating: Option<Rating>, silent: bool) -> Option<Verdic
     Some(Verdict { class, probability, spam: false, evidence: sum.evidence_for(class) })
 }
 
+/// What the rules say of a text: the scores of complaint, question, praise and other.
+pub(super) fn rule_scores(
+    reading: &Reading,
+    lexicon: &Lexicon,
+    found: &[Found],
+    known: Circumstances,
+) -> [f64; RULES] {
+    by_rules(reading, lexicon, found, known).scores.all()
+}
+
+fn by_rules(reading: &Reading, lexicon: &Lexicon, found: &[Found], known: Circumstances) -> Sum {
+    let mut sum = Sum { scores: WEIGHTS.start, reasons: Vec::new() };
+    sum.add_cues(reading, lexicon, found);
+    sum.add_manner(reading, known);
+    sum
+}
+
+impl Scores {
+    fn all(&self) -> [f64; RULES] {
+        [self.complaint, self.question, self.praise, self.other]
+    }
+}
+
 struct Sum {
     scores: Scores,
     reasons: Vec<(Class, f64, String)>,
@@ -139,10 +177,25 @@ impl Sum {
         }
     }
 
+    /// Takes what was learned in place of the rules' scores, which it has weighed.
+    fn learn(&mut self, text: &str, classifier: &Classifier) {
+        let features = classifier.features(text, self.scores.all());
+        let kinds = classifier.judge(&features);
+        let [complaint, question, praise, other, not_about_us] = *kinds.logits();
+        // Two kinds are one class: their chances are added.
+        let other = other.max(not_about_us) + (-(other - not_about_us).abs()).exp().ln_1p();
+        self.scores = Scores { complaint, question, praise, other };
+        for (kind, class) in [Class::Complaint, Class::Question, Class::Praise].into_iter().enumerate() {
+            let words = classifier.reasons(&features, kind, LEARNED_WORDS_MAX);
+            if !words.is_empty() {
+                self.reasons.push((class, LEARNED_REASON, format!("words: {}", words.join(", "))));
+            }
+        }
+    }
+
     fn add_cues(&mut self, reading: &Reading, lexicon: &Lexicon, found: &[Found]) {
         let mut times = vec![0_usize; lexicon.groups.len()];
-        // Who asks whether a message is real quotes it: the quotation is no advertising.
-        let quotes = found.iter().any(|cue| lexicon.groups[cue.group].spam < 0.0);
+        let quotes = quotes(lexicon, found);
         for cue in found {
             let group = &lexicon.groups[cue.group];
             if quotes && group.spam > 0.0 {
@@ -243,6 +296,11 @@ fn meaning(group: &Group, negated: bool) -> Option<(Class, f64)> {
     }
 }
 
+/// Somebody asks whether a message that they got is real: what it says is a quotation, and no advertising of theirs.
+fn quotes(lexicon: &Lexicon, found: &[Found]) -> bool {
+    found.iter().any(|cue| lexicon.groups[cue.group].spam < 0.0)
+}
+
 fn spam_score(lexicon: &Lexicon, found: &[Found]) -> f64 {
     found.iter().map(|cue| lexicon.groups[cue.group].spam).sum()
 }
@@ -255,7 +313,8 @@ mod tests {
     fn judged(language: &str, text: &str, known: Circumstances) -> Verdict {
         let lexicon = lexicon::of_language(language).unwrap();
         let reading = Reading::of(text);
-        judge(&reading, lexicon, &lexicon.find(&reading), known)
+        let models = crate::models::shipped();
+        judge(text, &reading, lexicon, &lexicon.find(&reading), known, &models.classifier)
     }
 
     fn class(language: &str, text: &str) -> Class {

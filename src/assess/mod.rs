@@ -4,9 +4,11 @@
 //! unknown: a text in no known language gets no verdict. The words that decided are kept as evidence.
 //!
 //! - `reading` turns a text into words once (`words` knows how one word is folded); everything below looks at that.
-//! - `relevance`, `language`, `complaint`, `severity`, `references` and `topic` each answer one question.
+//! - `relevance`, `language`, `complaint`, `severity`, `references` and `topic` each answer one question; [`classifier`] is
+//!   what was learned for `complaint`.
 //! - `lexicon` finds the word lists of `config/lexicon/`, which are data.
 
+pub mod classifier;
 mod complaint;
 mod deciding;
 mod language;
@@ -23,6 +25,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::mention::Mention;
+use crate::models::{self, Models};
+use classifier::{Classifier, RULES};
 use complaint::{Circumstances, Verdict};
 use language::Spoken;
 use lexicon::{Found, Lexicon};
@@ -38,7 +42,7 @@ const EVIDENCE_MAX: usize = 12;
 const REASON_CHARACTERS_MAX: usize = 80;
 
 /// Rises whenever rules or word lists change, so that stored verdicts say what made them.
-pub const VERSION: &str = "rules-1";
+pub const VERSION: &str = "learned-1";
 
 /// What we made of one revision of a mention.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -213,6 +217,7 @@ pub struct Assessor {
     relevance: Relevance,
     references: References,
     topics: Arc<Topics>,
+    models: Arc<Models>,
 }
 
 impl Assessor {
@@ -225,7 +230,7 @@ impl Assessor {
         let references = References::new(&settings.references);
         match (relevance, references) {
             (Ok(relevance), Ok(references)) => {
-                Ok(Assessor { relevance, references, topics: settings.topics })
+                Ok(Assessor { relevance, references, topics: settings.topics, models: models::shipped() })
             }
             (relevance, references) => {
                 Err(relevance.err().into_iter().chain(references.err().into_iter().flatten()).collect())
@@ -259,7 +264,7 @@ impl Assessor {
             parent_complains: above.is_some_and(|above| above.class == Class::Complaint),
             about_us: about.is_some(),
         };
-        let verdict = heard.verdict(&reading, known);
+        let verdict = heard.verdict(&text, &reading, known, &self.models.classifier);
         let (severity, mut reasons) = heard.severity(&reading, &verdict);
         let about = about.filter(|_| !verdict.spam);
         let topic = heard.lexicon.and_then(|lexicon| self.topics.find(&reading, lexicon.language));
@@ -305,6 +310,21 @@ impl Assessor {
     }
 }
 
+/// What the rules say of a text about us, whatever it is about: the scores of complaint, question, praise and other. For
+/// learning. `None` when it is in no language that we judge.
+pub fn rule_scores(text: &str) -> Option<[f64; RULES]> {
+    let reading = Reading::of(text);
+    let heard = Heard::of(&reading, text, None);
+    let known = Circumstances { about_us: true, ..Circumstances::default() };
+    heard.lexicon.map(|lexicon| complaint::rule_scores(&reading, lexicon, &heard.found, known))
+}
+
+/// How likely a text about us is a complaint by its words alone, 0 to 1; `None` when it is in no language that we judge.
+pub fn complaint_probability(text: &str, classifier: &Classifier) -> Option<f64> {
+    let rules = rule_scores(text)?;
+    Some(classifier.judge(&classifier.features(text, rules)).probabilities[0])
+}
+
 /// A text with its language and what the word lists found in it.
 struct Heard {
     language: Option<String>,
@@ -337,11 +357,17 @@ impl Heard {
         Heard { language: None, lexicon: None, found: Vec::new(), unsure }
     }
 
-    fn verdict(&self, reading: &Reading, known: Circumstances) -> Verdict {
+    fn verdict(
+        &self,
+        text: &str,
+        reading: &Reading,
+        known: Circumstances,
+        classifier: &Classifier,
+    ) -> Verdict {
         let by_stars = || complaint::judge_stars(known.rating, reading.tokens.is_empty());
         match self.lexicon {
             Some(lexicon) if !reading.tokens.is_empty() => {
-                complaint::judge(reading, lexicon, &self.found, known)
+                complaint::judge(text, reading, lexicon, &self.found, known, classifier)
             }
             _ => by_stars().unwrap_or(Verdict {
                 class: Class::Unknown,

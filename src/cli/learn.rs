@@ -7,6 +7,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{OK, print_json};
+use crate::learn::corpus::Corpus;
 use crate::learn::judging::{self, Protocol, Report, TASKS, Wanted};
 use crate::learn::training;
 use crate::models::{self, Models};
@@ -20,6 +21,9 @@ pub struct TrainArguments {
     /// The folder that the models are written to.
     #[arg(long, default_value = "models", value_name = "FOLDER")]
     to: PathBuf,
+    /// Make nothing, but print how good models are on parts of the training data that they have not seen.
+    #[arg(long)]
+    measure: bool,
     /// Print JSON for a script.
     #[arg(long)]
     json: bool,
@@ -27,6 +31,9 @@ pub struct TrainArguments {
 
 /// Trains all models.
 pub fn train(arguments: &TrainArguments) -> anyhow::Result<u8> {
+    if arguments.measure {
+        return measure(arguments);
+    }
     let bar = ProgressBar::new(0);
     bar.set_style(ProgressStyle::with_template("{msg:12} {wide_bar} {pos}/{len} {eta}")?);
     let made = training::train(&arguments.from, &arguments.to, |what, done, all| {
@@ -44,6 +51,14 @@ pub fn train(arguments: &TrainArguments) -> anyhow::Result<u8> {
         println!("  {file}  {:.1} MB", *bytes as f64 / 1e6);
     }
     println!("Build gehoord again to use them.");
+    Ok(OK)
+}
+
+fn measure(arguments: &TrainArguments) -> anyhow::Result<u8> {
+    let corpus = Corpus::read(&arguments.from)?;
+    for (tongue, macro_f1, auc) in training::measure_classifier(&corpus) {
+        println!("complaint {tongue:?}: macro-F1 {:.1}, AUC {:.1}", macro_f1 * 100.0, auc * 100.0);
+    }
     Ok(OK)
 }
 

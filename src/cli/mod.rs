@@ -1,7 +1,7 @@
 //! The command line: one subcommand, one function. Data goes to standard output, talk to standard error.
 //!
 //! - `serve`: run, health, migrate, bench. `inspect`: check, doctor, sources, report. `look_up`: match, explain, who.
-//! - `feed`: import, replay. `release`: release. `show`: demo.
+//! - `feed`: import, replay. `release`: release. `rule`: rule. `show`: demo. `learn`: train, eval.
 
 mod bench;
 mod feed;
@@ -9,6 +9,7 @@ mod inspect;
 mod learn;
 mod look_up;
 mod release;
+mod rule;
 mod serve;
 mod show;
 
@@ -99,6 +100,10 @@ enum Command {
     /// Mend the cause first: a note in the CRM or a message to a receiver gets one more attempt. Exit code 4 when nothing of
     /// that name waits.
     Release(ReleaseArguments),
+    /// Say whether an answer was right, so that gehoord can learn from it: confirm, reject, instead, new.
+    ///
+    /// What you say is kept with what was shown, and changes nothing else by itself. Exit code 4 when there is no such mention.
+    Rule(rule::RuleArguments),
     /// Look a person up in the register by a full, partial or abbreviated name.
     Who(WhoArguments),
     /// Show what is known but not resolved: age, customers harmed, silent others. Needs a CRM, but no source.
@@ -250,6 +255,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         }
         Command::Explain(explain) => look_up::explain(config()?, &explain.mention, explain.json.json).await,
         Command::Release(release) => release::release(config()?, release.what.as_deref()).await,
+        Command::Rule(arguments) => rule::run(config()?, arguments).await,
         Command::Who(who) => look_up::who(config()?, &who.name, who.json.json).await,
         Command::Report(json) => inspect::report(config()?, json.json).await,
         Command::Bench(arguments) => bench::run(arguments).await,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Vector;
 use super::features::{self, Feature, PIECES};
-use crate::learn::artefact::{Reader, Writer};
+use crate::models::artefact::{Reader, Writer};
 
 /// The vector of a feature, as trained: times its rarity, in bytes with one scale.
 #[derive(Clone, Debug, PartialEq)]

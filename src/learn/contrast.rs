@@ -453,7 +453,7 @@ mod tests {
     #[test]
     fn training_twice_gives_the_same_bytes() {
         let bytes = |table: Table| {
-            let mut writer = crate::learn::artefact::Writer::default();
+            let mut writer = crate::models::artefact::Writer::default();
             table.write(&mut writer);
             writer.finish()
         };

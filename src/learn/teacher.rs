@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::artefact::{Reader, Writer};
+use crate::models::artefact::{Reader, Writer};
 
 /// Vectors of English words and of the meanings in our vocabulary.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -6,20 +6,26 @@ use std::sync::Arc;
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 
-use super::artefact::Writer;
+use super::classifying;
 use super::contrast::{self, Plan};
-use super::corpus::{Corpus, Group};
+use super::corpus::{Corpus, Group, Labelled, Tongue};
 use super::fusing::{self, Example};
+use super::judging::measures;
 use super::registers;
 use super::teacher::Teacher;
+use crate::assess;
+use crate::assess::classifier::Classifier;
 use crate::matching::Index;
 use crate::matching::fusion::Fusion;
-use crate::models::Models;
+use crate::models::artefact::Writer;
+use crate::models::{self, Models};
 use crate::words::hashed;
 
 /// Parts that the families are cut into.
 pub const FOLDS: usize = 4;
 /// Problems of the registers that fusion is trained on.
+/// Mentions that an author wrote in one go, about: they resemble each other, so they are kept together.
+const SHEET: usize = 150;
 const REGISTER_SIZES: [usize; 5] = [20, 45, 45, 90, 250];
 
 /// What training made.
@@ -56,7 +62,26 @@ pub fn train(from: &Path, to: &Path, mut progress: impl FnMut(&str, usize, usize
     let mut writer = Writer::default();
     fusion.write(&mut writer);
     files.push(write(to, "fusion.bin", &writer.finish())?);
+    progress("classifier", 0, 1);
+    let mut writer = Writer::default();
+    classifier(&corpus.mentions, &version).write(&mut writer);
+    files.push(write(to, "classifier.bin", &writer.finish())?);
     Ok(Made { version, files })
+}
+
+/// A classifier of these mentions.
+pub fn classifier(mentions: &[Labelled], version: &str) -> Classifier {
+    let rarity = classifying::rarity(mentions.iter().map(|mention| mention.text.as_str()));
+    let examples: Vec<classifying::Example> = mentions
+        .iter()
+        .map(|mention| {
+            let rules = assess::rule_scores(&mention.text).unwrap_or_default();
+            let features =
+                assess::classifier::features(&mention.text, rules, |bucket| rarity[bucket as usize]);
+            classifying::Example { features, kind: classifying::kind_of(mention) }
+        })
+        .collect();
+    classifying::fit(&examples, rarity, version)
 }
 
 /// Posts with what they could be about, from registers of families that the encoder has not seen: in a company it will not
@@ -71,7 +96,7 @@ pub fn examples(
     for fold in 0..FOLDS {
         let (held_out, seen) = split(corpus, fold);
         let table = contrast::train(&seen, corpus, teacher, plan, "fold", |step| progress(fold, step));
-        let models = Arc::new(Models { encoder: Arc::new(table), fusion: Fusion::default() });
+        let models = Arc::new(Models { encoder: Arc::new(table), ..(*models::shipped()).clone() });
         for (place, problems_max) in REGISTER_SIZES.into_iter().enumerate() {
             let seed = (fold * REGISTER_SIZES.len() + place) as u64;
             let simulated = registers::simulate(
@@ -85,6 +110,34 @@ pub fn examples(
         }
     }
     examples
+}
+
+/// How well complaints are told from other mentions of our own, in each language: macro-F1 and AUC, each sheet of mentions
+/// being judged by what the other sheets teach.
+pub fn measure_classifier(corpus: &Corpus) -> Vec<(Tongue, f64, f64)> {
+    let mut scored: Vec<(Tongue, f64, bool)> = Vec::new();
+    for fold in 0..FOLDS {
+        let part = |inside: bool| -> Vec<Labelled> {
+            let sheets = corpus.mentions.iter().enumerate();
+            let chosen = sheets.filter(|(place, _)| (place / SHEET % FOLDS == fold) == inside);
+            chosen.map(|(_, mention)| mention.clone()).collect()
+        };
+        let classifier = classifier(&part(false), "fold");
+        scored.extend(part(true).iter().map(|mention| {
+            let probability = assess::complaint_probability(&mention.text, &classifier).unwrap_or(0.0);
+            (mention.tongue, probability, mention.class == "complaint")
+        }));
+    }
+    [Tongue::Dutch, Tongue::English]
+        .into_iter()
+        .map(|tongue| {
+            let of: Vec<(f64, bool)> =
+                scored.iter().filter(|one| one.0 == tongue).map(|one| (one.1, one.2)).collect();
+            let truth: Vec<bool> = of.iter().map(|one| one.1).collect();
+            let guessed: Vec<bool> = of.iter().map(|one| one.0 > 0.5).collect();
+            (tongue, measures::macro_f1(&truth, &guessed), measures::auroc(&of))
+        })
+        .collect()
 }
 
 /// The groups of one fold and all others; families stay together.

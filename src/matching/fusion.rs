@@ -6,7 +6,7 @@
 
 use super::index::Hit;
 use super::search::Query;
-use crate::learn::artefact::{Reader, Writer};
+use crate::models::artefact::{Reader, Writer};
 
 /// What is looked at in a candidate.
 pub const CANDIDATE_FEATURES: usize = 18;

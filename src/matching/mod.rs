@@ -6,6 +6,7 @@
 //! - [`Argument`] is what speaks for or against an answer.
 //! - [`questions`] turns what was found and what is known exactly into three answers with tier, score, probability, band
 //!   and evidence.
+//! - [`ruling`] is what colleagues say about answers.
 //!
 //! Start with [`questions::answer`]. Text alone is never more than *perhaps* until the installation has learned its
 //! thresholds; an exact reference, a thread or a certain person is enough to act from the first day.
@@ -23,6 +24,7 @@ pub mod fusion;
 pub mod problems;
 pub mod calibration;
 pub mod questions;
+pub mod ruling;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]

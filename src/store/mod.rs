@@ -5,6 +5,7 @@
 //! - `pushes` knows which requests to a webhook were stored already.
 //! - `mentions` keeps what was said, `register` the mirror of the CRM.
 //! - `judgements` keeps what we made of it, with everything it owes, in one transaction.
+//! - `rulings` keeps what colleagues said about it.
 //! - `outbox` hands out and finishes effects. `views` reads for people.
 //!
 //! Every method is one statement or one short transaction, and is exercised on both engines (`tests/it/store.rs`).
@@ -16,6 +17,7 @@ pub mod mentions;
 pub mod outbox;
 pub mod pushes;
 pub mod register;
+pub mod rulings;
 pub mod views;
 
 use anyhow::Context;

@@ -217,6 +217,33 @@ fn what_waits_for_a_person_is_told_by_doctor_and_explain_and_can_be_released() {
     assert_eq!(gehoord(folder.path(), &["doctor"]).status.code(), Some(0));
 }
 
+#[test]
+fn a_colleague_says_whether_an_answer_was_right() {
+    let folder = folder();
+    assert!(gehoord(folder.path(), &["import", "register"]).status.success());
+    let line = r#"{"external_id":"r1","author":{"external_id":"piet"},"text":"Veldnet, ticket 18312: mijn schoonmoeder wacht nog, belachelijk!"}"#;
+    let nothing =
+        r#"{"external_id":"r2","author":{"external_id":"jan"},"text":"Veldnet doet niets, belachelijk!"}"#;
+    std::fs::write(folder.path().join("recording.jsonl"), format!("{line}\n{nothing}\n")).unwrap();
+    assert!(gehoord(folder.path(), &["replay", "recording.jsonl"]).status.success());
+    let rule = |arguments: &[&str]| {
+        let output = gehoord(folder.path(), &[&["rule"], arguments].concat());
+        (output.status.code(), said(&output))
+    };
+    assert_eq!(rule(&["confirm", "r1", "--by", "Sanne"]).0, Some(0));
+    assert_eq!(rule(&["confirm", "r9"]).0, Some(4), "no such mention");
+    assert_eq!(rule(&["instead", "r2", "no-such-ticket"]).0, Some(4));
+    assert_eq!(rule(&["instead", "r2", "18312"]).0, Some(0));
+    assert_eq!(rule(&["new", "r2"]).0, Some(0));
+    let list = json(&gehoord(folder.path(), &["rule", "list", "--json"]));
+    let list = list.as_array().unwrap();
+    assert_eq!(list.len(), 2, "{list:#?}");
+    assert_eq!((&list[0]["said"], &list[1]["said"]), (&"new_problem".into(), &"confirm".into()));
+    assert_eq!(list[1]["actor"], "Sanne");
+    assert!(list[1]["known"]["ticket_id"].as_str().unwrap().ends_with("18312"), "{list:#?}");
+    assert!(!list[1]["shown"].as_array().unwrap().is_empty(), "what was shown is kept with it");
+}
+
 /// A daemon that is killed when the test ends.
 struct Daemon(Child);
 

@@ -15,4 +15,5 @@ mod request_tracker;
 mod scenario;
 mod store;
 mod support;
+mod training_data;
 mod trouble;

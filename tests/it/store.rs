@@ -498,3 +498,32 @@ async fn many_claimers_keep_every_thread_in_order_and_claim_nothing_twice() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_rulings_about_a_mention_the_latest_counts_and_names_are_looked_up() {
+    use gehoord::matching::ruling::{Known, Said};
+    for test in stores().await {
+        save(&test, &page(vec![mention("1", "nog altijd geen internet"), mention("2", "top!")])).await;
+        let store = &test.store;
+        let one = store.find_mention("1").await.unwrap().unwrap();
+        let two = store.find_mention("2").await.unwrap().unwrap();
+        let problem = Known { ticket_id: None, problem_id: Some("crm:P-77".into()) };
+        store.rule(&one.id, 1, Said::Confirm, &problem, &[], "Sanne").await.unwrap();
+        store.rule(&two.id, 1, Said::NewProblem, &Known::default(), &[], "Sanne").await.unwrap();
+        store.rule(&one.id, 1, Said::Reject, &Known::default(), &[], "Piet").await.unwrap();
+        let mut said: Vec<(String, Said, String)> = store
+            .rulings(10)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|ruling| (ruling.mention_id, ruling.said, ruling.actor))
+            .collect();
+        said.sort_by(|a, b| a.2.cmp(&b.2));
+        let expected = [
+            (one.id.clone(), Said::Reject, "Piet".to_owned()),
+            (two.id.clone(), Said::NewProblem, "Sanne".to_owned()),
+        ];
+        assert_eq!(said, expected, "{}", test.engine);
+        assert_eq!(store.known_as("P-77").await.unwrap(), [], "{}", test.engine);
+    }
+}

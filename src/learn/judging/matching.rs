@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Measures;
+use super::lines;
 use super::measures::{auroc, percent, threshold};
 use crate::learn::fusing::{self, Example};
 use crate::learn::registers::stored_ticket;
@@ -226,15 +226,4 @@ impl Set {
             measures.set(&format!("fmr_at_{name}"), share(false_matches, unmatched));
         }
     }
-}
-
-fn lines<T: serde::de::DeserializeOwned>(file: &Path) -> anyhow::Result<Vec<T>> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
-    (1..)
-        .zip(text.lines())
-        .filter(|(_, line)| !line.trim().is_empty())
-        .map(|(number, line)| {
-            serde_json::from_str(line).with_context(|| format!("{}:{number}", file.display()))
-        })
-        .collect()
 }

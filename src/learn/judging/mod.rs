@@ -3,8 +3,12 @@
 //! A folder holds a folder for each task, and in it sets by name. *Shipped* judges the models as they are; *adapted* lets
 //! them learn first what an installation would learn from its staff, from a set of the same name.
 
+mod complaint;
+mod crosslingual;
+mod identity;
 mod matching;
 pub mod measures;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -51,7 +55,7 @@ pub struct Judged {
 pub type Report = BTreeMap<String, BTreeMap<String, Vec<Judged>>>;
 
 /// The tasks, which are also the names of their folders.
-pub const TASKS: [&str; 1] = ["matching"];
+pub const TASKS: [&str; 4] = ["complaint", "matching", "identity", "crosslingual"];
 
 /// What is to be judged.
 #[derive(Clone, Debug)]
@@ -75,14 +79,43 @@ pub struct Wanted<'a> {
 pub fn judge(wanted: &Wanted, mut progress: impl FnMut(&str, &str)) -> anyhow::Result<Report> {
     let mut report = Report::new();
     for task in TASKS.into_iter().filter(|task| wanted.task.is_none_or(|wanted| wanted == *task)) {
-        for (name, path) in sets(&wanted.test.join(task))? {
-            progress(task, &name);
-            let train = wanted.train.map(|train| train.join(task));
-            let judged = match task {
-                "matching" => judge_matching(&path, train.map(|train| train.join(&name)), wanted)?,
-                _ => continue,
-            };
+        let folder = wanted.test.join(task);
+        let train = wanted.train.map(|train| train.join(task));
+        let mut keep = |name: String, judged: Vec<Judged>| {
             report.entry(task.to_owned()).or_default().insert(name, judged);
+        };
+        match task {
+            "matching" => {
+                for (name, path) in folders(&folder)? {
+                    progress(task, &name);
+                    let judged =
+                        judge_matching(&path, train.as_ref().map(|train| train.join(&name)), wanted)?;
+                    keep(name, judged);
+                }
+            }
+            "identity" => {
+                for (name, path) in folders(&folder)? {
+                    progress(task, &name);
+                    let measures = identity::Set::read(&path)?.shipped();
+                    keep(name, vec![Judged { protocol: Protocol::Shipped, measures }]);
+                }
+            }
+            "crosslingual" => {
+                for (name, parts) in tables::sets(&folder)? {
+                    progress(task, &name);
+                    let Some(part) = tables::judged_part(&parts) else { continue };
+                    let measures = crosslingual::shipped(&parts[part], &wanted.models.encoder)?;
+                    keep(name, vec![Judged { protocol: Protocol::Shipped, measures }]);
+                }
+            }
+            _ => {
+                let taught = train.as_deref().map(tables::sets).transpose()?.unwrap_or_default();
+                for (name, parts) in tables::sets(&folder)? {
+                    progress(task, &name);
+                    let judged = judge_complaints(&parts, taught.get(&name), wanted)?;
+                    keep(name, judged);
+                }
+            }
         }
     }
     ensure!(
@@ -115,8 +148,36 @@ fn judge_matching(path: &Path, train: Option<PathBuf>, wanted: &Wanted) -> anyho
     Ok(judged)
 }
 
+type Parts = BTreeMap<&'static str, PathBuf>;
+
+fn judge_complaints(parts: &Parts, taught: Option<&Parts>, wanted: &Wanted) -> anyhow::Result<Vec<Judged>> {
+    let Some(part) = tables::judged_part(parts) else { return Ok(Vec::new()) };
+    let rows = tables::read(&parts[part])?;
+    let mut judged = Vec::new();
+    if wanted.protocol != Some(Protocol::Adapted) {
+        judged.push(Judged {
+            protocol: Protocol::Shipped,
+            measures: complaint::shipped(&rows, &wanted.models),
+        });
+    }
+    if let Some(taught) = taught
+        && wanted.protocol != Some(Protocol::Shipped)
+    {
+        let mut lessons = Vec::new();
+        for path in taught.values().filter(|path| **path != parts[part]) {
+            lessons.extend(tables::read(path)?);
+        }
+        let measures = match lessons.is_empty() {
+            true => complaint::cross_validated(&rows, &wanted.models),
+            false => complaint::adapted(&lessons, &rows, &wanted.models),
+        };
+        judged.push(Judged { protocol: Protocol::Adapted, measures });
+    }
+    Ok(judged)
+}
+
 /// Folders of a task that hold a set, by name.
-fn sets(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
+fn folders(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
@@ -131,4 +192,16 @@ fn sets(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
     }
     sets.sort();
     Ok(sets)
+}
+
+/// One value a line.
+fn lines<T: serde::de::DeserializeOwned>(file: &Path) -> anyhow::Result<Vec<T>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("{}", file.display()))?;
+    (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(number, line)| {
+            serde_json::from_str(line).with_context(|| format!("{}:{number}", file.display()))
+        })
+        .collect()
 }

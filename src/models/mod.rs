@@ -1,18 +1,24 @@
-//! The models that ship with the program. `gehoord train` makes them from `training/`; see `learn`.
+//! The models that ship with the program. `gehoord train` makes them from `training/`; see `learn`. [`artefact`] is the form
+//! in which they are kept.
+
+pub mod artefact;
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use anyhow::Context;
 
+use crate::assess::classifier::Classifier;
 use crate::encoder::Table;
-use crate::learn::artefact::Reader;
 use crate::matching::fusion::Fusion;
+use crate::models::artefact::Reader;
 
-static SHIPPED: LazyLock<Arc<Models>> =
-    LazyLock::new(|| Arc::new(Models::read(ENCODER, FUSION).expect("the models that ship are whole")));
-const ENCODER: &[u8] = include_bytes!("../models/encoder.bin");
-const FUSION: &[u8] = include_bytes!("../models/fusion.bin");
+static SHIPPED: LazyLock<Arc<Models>> = LazyLock::new(|| {
+    Arc::new(Models::read(ENCODER, FUSION, CLASSIFIER).expect("the models that ship are whole"))
+});
+const ENCODER: &[u8] = include_bytes!("../../models/encoder.bin");
+const FUSION: &[u8] = include_bytes!("../../models/fusion.bin");
+const CLASSIFIER: &[u8] = include_bytes!("../../models/classifier.bin");
 
 /// Everything that was learned.
 #[derive(Clone, Debug)]
@@ -21,6 +27,8 @@ pub struct Models {
     pub encoder: Arc<Table>,
     /// Says how likely candidates are.
     pub fusion: Fusion,
+    /// Says what kind of text it is.
+    pub classifier: Classifier,
 }
 
 impl Models {
@@ -28,10 +36,11 @@ impl Models {
     ///
     /// # Errors
     /// When one is damaged, or of another version.
-    pub fn read(encoder: &[u8], fusion: &[u8]) -> anyhow::Result<Models> {
+    pub fn read(encoder: &[u8], fusion: &[u8], classifier: &[u8]) -> anyhow::Result<Models> {
         let encoder = Table::read(&mut Reader::new(encoder)?)?;
         let fusion = Fusion::read(&mut Reader::new(fusion)?)?;
-        Ok(Models { encoder: Arc::new(encoder), fusion })
+        let classifier = Classifier::read(&mut Reader::new(classifier)?)?;
+        Ok(Models { encoder: Arc::new(encoder), fusion, classifier })
     }
 
     /// Reads the models of a folder, as `gehoord train` writes them.
@@ -43,7 +52,7 @@ impl Models {
             let file = folder.join(name);
             std::fs::read(&file).with_context(|| format!("{}", file.display()))
         };
-        Models::read(&bytes("encoder.bin")?, &bytes("fusion.bin")?)
+        Models::read(&bytes("encoder.bin")?, &bytes("fusion.bin")?, &bytes("classifier.bin")?)
             .with_context(|| format!("the models in {}", folder.display()))
     }
 }
