@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{OK, print_json};
 use crate::learn::corpus::Corpus;
 use crate::learn::judging::{self, Protocol, Report, TASKS, Wanted};
+use crate::learn::teacher::Teacher;
 use crate::learn::training;
 use crate::models::{self, Models};
 
@@ -59,6 +60,17 @@ fn measure(arguments: &TrainArguments) -> anyhow::Result<u8> {
     for (tongue, macro_f1, auc) in training::measure_classifier(&corpus) {
         println!("complaint {tongue:?}: macro-F1 {:.1}, AUC {:.1}", macro_f1 * 100.0, auc * 100.0);
     }
+    let teacher = Teacher::read(&arguments.from.join("teacher/words.bin"))?;
+    let bar = ProgressBar::new(training::FOLDS as u64);
+    let recognised = training::measure_matching(&corpus, &teacher, |fold| bar.set_position(fold as u64));
+    bar.finish_and_clear();
+    for (pair, (posts, first)) in &recognised.first {
+        println!(
+            "matching {pair}: right problem first for {:.1} % of {posts}",
+            *first as f64 * 100.0 / *posts as f64
+        );
+    }
+    println!("matching: known at all, AUROC {:.1}", recognised.known_at_all * 100.0);
     Ok(OK)
 }
 

@@ -1,9 +1,11 @@
 //! `gehoord train`: from the training data to the models, in one go.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::classifying;
@@ -11,12 +13,13 @@ use super::contrast::{self, Plan};
 use super::corpus::{Corpus, Group, Labelled, Tongue};
 use super::fusing::{self, Example};
 use super::judging::measures;
-use super::registers;
+use super::registers::{self, Simulated};
 use super::teacher::Teacher;
 use crate::assess;
 use crate::assess::classifier::Classifier;
 use crate::matching::Index;
 use crate::matching::fusion::Fusion;
+use crate::matching::problems;
 use crate::models::artefact::Writer;
 use crate::models::{self, Models};
 use crate::words::hashed;
@@ -94,22 +97,74 @@ pub fn examples(
 ) -> Vec<Example> {
     let mut examples = Vec::new();
     for fold in 0..FOLDS {
-        let (held_out, seen) = split(corpus, fold);
-        let table = contrast::train(&seen, corpus, teacher, plan, "fold", |step| progress(fold, step));
-        let models = Arc::new(Models { encoder: Arc::new(table), ..(*models::shipped()).clone() });
-        for (place, problems_max) in REGISTER_SIZES.into_iter().enumerate() {
-            let seed = (fold * REGISTER_SIZES.len() + place) as u64;
-            let simulated = registers::simulate(
-                &held_out,
-                &corpus.mentions,
-                Index::new(models.clone()),
-                problems_max,
-                seed,
-            );
-            examples.extend(fusing::examples(&simulated));
-        }
+        let registers = registers_of(corpus, teacher, plan, fold, |step| progress(fold, step));
+        examples.extend(registers.iter().flat_map(fusing::examples));
     }
     examples
+}
+
+/// Registers of the families of one fold, under an encoder that was trained on the others.
+fn registers_of(
+    corpus: &Corpus,
+    teacher: &Teacher,
+    plan: &Plan,
+    fold: usize,
+    progress: impl FnMut(usize),
+) -> Vec<Simulated> {
+    let (held_out, seen) = split(corpus, fold);
+    let table = contrast::train(&seen, corpus, teacher, plan, "fold", progress);
+    let models = Arc::new(Models { encoder: Arc::new(table), ..(*models::shipped()).clone() });
+    let simulate = |(place, problems_max)| {
+        let seed = (fold * REGISTER_SIZES.len() + place) as u64;
+        registers::simulate(&held_out, &corpus.mentions, Index::new(models.clone()), problems_max, seed)
+    };
+    REGISTER_SIZES.into_iter().enumerate().map(simulate).collect()
+}
+
+/// How well problems that were never seen are recognised in registers of our own.
+#[derive(Clone, Debug, Default)]
+pub struct Recognised {
+    /// By the languages of post and tickets, such as "Dutch on English": how many posts, and of how many the right problem
+    /// came first.
+    pub first: BTreeMap<String, (usize, usize)>,
+    /// "Is it known at all?", as the area under the ROC curve, 0 to 1.
+    pub known_at_all: f64,
+}
+
+/// Judges each fold of the families by an encoder and a fusion that learned from the others.
+pub fn measure_matching(corpus: &Corpus, teacher: &Teacher, mut progress: impl FnMut(usize)) -> Recognised {
+    let plan = Plan { dimensions: teacher.dimensions, ..Plan::default() };
+    let folds: Vec<Vec<Simulated>> = (0..FOLDS)
+        .map(|fold| {
+            progress(fold);
+            registers_of(corpus, teacher, &plan, fold, |_| {})
+        })
+        .collect();
+    let examples: Vec<Vec<Example>> =
+        folds.iter().map(|registers| registers.iter().flat_map(fusing::examples).collect()).collect();
+    let mut recognised = Recognised::default();
+    let mut known: Vec<(f64, bool)> = Vec::new();
+    for (fold, registers) in folds.iter().enumerate() {
+        let others = examples.iter().enumerate().filter(|(other, _)| *other != fold);
+        let lessons: Vec<Example> = others.flat_map(|(_, examples)| examples.clone()).collect();
+        let fusion = fusing::fit(&lessons, &Fusion::default(), "fold");
+        for register in registers {
+            for asked in &register.asked {
+                let query = register.index.query(&asked.text, &[]);
+                let likely = problems::likely(&query, &fusion, Timestamp::UNIX_EPOCH, |_| false);
+                known.push((1.0 - likely.unknown, asked.answer.is_some()));
+                if let (Some(answer), [tongue]) = (&asked.answer, &asked.ticket_tongues[..]) {
+                    let is_first = likely.candidates.first().is_some_and(|best| best.id() == answer);
+                    let pair = format!("{:?} on {tongue:?}", asked.tongue);
+                    let counts = recognised.first.entry(pair).or_default();
+                    counts.0 += 1;
+                    counts.1 += usize::from(is_first);
+                }
+            }
+        }
+    }
+    recognised.known_at_all = measures::auroc(&known);
+    recognised
 }
 
 /// How well complaints are told from other mentions of our own, in each language: macro-F1 and AUC, each sheet of mentions

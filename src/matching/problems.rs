@@ -9,7 +9,7 @@ use super::index::Hit;
 use super::search::{NEAR_MIN, Query};
 
 /// Documents that are fetched from the index for one text.
-const HITS_MAX: usize = 120;
+const HITS_MAX: usize = 100;
 /// Documents of one candidate that are looked at.
 const DOCUMENTS_MAX: usize = 4;
 /// The most that freshness adds, in logits; old age takes nothing away by this.

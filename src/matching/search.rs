@@ -24,7 +24,7 @@ const TICKETS_PER_PROBLEM: usize = 2;
 /// The fewest problems and unlinked tickets that are measured exactly, however few hits are wanted.
 const CANDIDATES_MIN: usize = 40;
 /// Documents that are measured because their meaning is near, whatever their words.
-const NEAR_MAX: usize = 60;
+const NEAR_MAX: usize = 40;
 /// How many times as many are looked at, because many may be of one problem.
 const NEAR_DEPTH: usize = 4;
 /// A meaning that is less near says nothing by itself.
@@ -119,7 +119,7 @@ impl<'i> Query<'i> {
     /// The documents that resemble the text most, the best first; see [`Index::search`].
     pub fn best(&self, limit: usize) -> Vec<Hit> {
         let mut scratch = self.index.scratch.take();
-        let mut candidates = self.candidates(limit.max(CANDIDATES_MIN), &mut scratch);
+        let mut candidates = self.candidates((limit / 2).max(CANDIDATES_MIN), &mut scratch);
         candidates.extend(self.near());
         candidates.sort_unstable();
         candidates.dedup();
