@@ -25,6 +25,7 @@ pub mod recognise;
 pub mod models;
 pub mod encoder;
 pub mod matching;
+pub mod emerging;
 pub mod exposure;
 pub mod decide;
 pub mod register;

@@ -3,11 +3,13 @@
 //! A folder holds a folder for each task, and in it sets by name. *Shipped* judges the models as they are; *adapted* lets
 //! them learn first what an installation would learn from its staff, from a set of the same name.
 
+mod clustering;
 mod complaint;
 mod crosslingual;
 mod identity;
 mod matching;
 pub mod measures;
+mod stream;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -55,7 +57,7 @@ pub struct Judged {
 pub type Report = BTreeMap<String, BTreeMap<String, Vec<Judged>>>;
 
 /// The tasks, which are also the names of their folders.
-pub const TASKS: [&str; 4] = ["complaint", "matching", "identity", "crosslingual"];
+pub const TASKS: [&str; 6] = ["complaint", "matching", "identity", "crosslingual", "clustering", "stream"];
 
 /// What is to be judged.
 #[derive(Clone, Debug)]
@@ -105,6 +107,21 @@ pub fn judge(wanted: &Wanted, mut progress: impl FnMut(&str, &str)) -> anyhow::R
                     progress(task, &name);
                     let Some(part) = tables::judged_part(&parts) else { continue };
                     let measures = crosslingual::shipped(&parts[part], &wanted.models.encoder)?;
+                    keep(name, vec![Judged { protocol: Protocol::Shipped, measures }]);
+                }
+            }
+            "clustering" => {
+                for (name, parts) in tables::sets(&folder)? {
+                    progress(task, &name);
+                    let Some(part) = tables::judged_part(&parts) else { continue };
+                    let measures = clustering::shipped(&tables::read(&parts[part])?);
+                    keep(name, vec![Judged { protocol: Protocol::Shipped, measures }]);
+                }
+            }
+            "stream" => {
+                for (name, path) in tables::streams(&folder)? {
+                    progress(task, &name);
+                    let measures = stream::shipped(&path)?;
                     keep(name, vec![Judged { protocol: Protocol::Shipped, measures }]);
                 }
             }

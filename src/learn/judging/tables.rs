@@ -44,6 +44,26 @@ pub fn judged_part(parts: &BTreeMap<&'static str, PathBuf>) -> Option<&'static s
     PARTS.into_iter().find(|part| parts.contains_key(part))
 }
 
+/// The streams of a folder by name: every table there.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn streams(folder: &Path) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut streams = BTreeMap::new();
+    if !folder.is_dir() {
+        return Ok(streams);
+    }
+    for entry in std::fs::read_dir(folder).with_context(|| format!("{}", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "tsv")
+            && let Some(name) = path.file_stem()
+        {
+            streams.insert(name.to_string_lossy().into_owned(), path.clone());
+        }
+    }
+    Ok(streams)
+}
+
 /// Reads a table.
 ///
 /// # Errors
