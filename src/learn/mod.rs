@@ -13,6 +13,8 @@ pub mod contrast;
 pub mod corpus;
 pub mod fusing;
 pub mod judging;
+pub mod labels;
+pub mod linear;
 pub mod registers;
 pub mod teacher;
 pub mod training;

@@ -3,6 +3,7 @@
 //! A folder holds a folder for each task, and in it sets by name. *Shipped* judges the models as they are; *adapted* lets
 //! them learn first what an installation would learn from its staff, from a set of the same name.
 
+mod assignment;
 mod clustering;
 mod complaint;
 mod crosslingual;
@@ -57,7 +58,8 @@ pub struct Judged {
 pub type Report = BTreeMap<String, BTreeMap<String, Vec<Judged>>>;
 
 /// The tasks, which are also the names of their folders.
-pub const TASKS: [&str; 6] = ["complaint", "matching", "identity", "crosslingual", "clustering", "stream"];
+pub const TASKS: [&str; 7] =
+    ["complaint", "matching", "identity", "crosslingual", "assignment", "clustering", "stream"];
 
 /// What is to be judged.
 #[derive(Clone, Debug)]
@@ -129,8 +131,10 @@ pub fn judge(wanted: &Wanted, mut progress: impl FnMut(&str, &str)) -> anyhow::R
                 let taught = train.as_deref().map(tables::sets).transpose()?.unwrap_or_default();
                 for (name, parts) in tables::sets(&folder)? {
                     progress(task, &name);
-                    let judged = judge_complaints(&parts, taught.get(&name), wanted)?;
-                    keep(name, judged);
+                    let judged = judge_labels(task, &parts, taught.get(&name), wanted)?;
+                    if !judged.is_empty() {
+                        keep(name, judged);
+                    }
                 }
             }
         }
@@ -167,11 +171,18 @@ fn judge_matching(path: &Path, train: Option<PathBuf>, wanted: &Wanted) -> anyho
 
 type Parts = BTreeMap<&'static str, PathBuf>;
 
-fn judge_complaints(parts: &Parts, taught: Option<&Parts>, wanted: &Wanted) -> anyhow::Result<Vec<Judged>> {
+/// Tables of texts with labels: complaint or not, or one of several headings, which must be learned first.
+fn judge_labels(
+    task: &str,
+    parts: &Parts,
+    taught: Option<&Parts>,
+    wanted: &Wanted,
+) -> anyhow::Result<Vec<Judged>> {
     let Some(part) = tables::judged_part(parts) else { return Ok(Vec::new()) };
     let rows = tables::read(&parts[part])?;
+    let is_complaint = task == "complaint";
     let mut judged = Vec::new();
-    if wanted.protocol != Some(Protocol::Adapted) {
+    if is_complaint && wanted.protocol != Some(Protocol::Adapted) {
         judged.push(Judged {
             protocol: Protocol::Shipped,
             measures: complaint::shipped(&rows, &wanted.models),
@@ -184,9 +195,11 @@ fn judge_complaints(parts: &Parts, taught: Option<&Parts>, wanted: &Wanted) -> a
         for path in taught.values().filter(|path| **path != parts[part]) {
             lessons.extend(tables::read(path)?);
         }
-        let measures = match lessons.is_empty() {
-            true => complaint::cross_validated(&rows, &wanted.models),
-            false => complaint::adapted(&lessons, &rows, &wanted.models),
+        let measures = match (is_complaint, lessons.is_empty()) {
+            (true, true) => complaint::cross_validated(&rows, &wanted.models),
+            (true, false) => complaint::adapted(&lessons, &rows, &wanted.models),
+            (false, true) => assignment::cross_validated(&rows, &wanted.models),
+            (false, false) => assignment::adapted(&lessons, &rows, &wanted.models),
         };
         judged.push(Judged { protocol: Protocol::Adapted, measures });
     }
